@@ -1,0 +1,283 @@
+"""The catalog: which topics and table formats exist.
+
+Hides how they are keyed and encoded. A topic's partitions are rows of their own
+(`log`), found by ids that are never used again, so that a reader or producer of a
+deleted topic can't meet another one's data.
+
+A partition's row holds its trimmed floor, from which an empty one derives its next
+offset, and two totals that are derivable from its batches (`verify` compares them).
+
+Keys: kind byte, then the name. Kinds: t topic, f table format, g partition whose
+batches are still to be dropped (its id in the place of a name).
+"""
+
+import difflib
+import struct
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from dataflare_cli.errors import AlreadyExists, DataError, NotFound
+from dataflare_cli.model import (
+    PARTITION_BYTES_DEFAULT,
+    PARTITION_BYTES_MIN,
+    PARTITIONS_MAX,
+    RETENTION_S_MIN,
+    SEGMENT_BYTES_DEFAULT,
+    SEGMENT_BYTES_MIN,
+    Topic,
+    TopicSpec,
+    is_name,
+)
+from dataflare_cli.store import Change, Store, View
+
+TOPIC, TABLE_FORMAT, GARBAGE = b"t", b"f", b"g"
+
+_ROW = struct.Struct(">QQQ")
+
+
+class PartitionRow(NamedTuple):
+    """What the store keeps of a partition beside its batches."""
+
+    floor: int = 0  # first offset that was not dropped
+    stored_bytes: int = 0  # of all frames
+    batch_count: int = 0
+
+
+class Catalog:
+    """What exists in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def topics(self) -> list[Topic]:
+        """Return every topic, by name."""
+        with self.store.view() as view:
+            return [_decode(value) for _, value in view.items(b"catalog", TOPIC)]
+
+    def topic_names(self) -> list[str]:
+        """Return every topic's name; decodes nothing."""
+        with self.store.view() as view:
+            return [key[1:].decode() for key, _ in view.items(b"catalog", TOPIC)]
+
+    def topic(self, name: str) -> Topic:
+        """Return one topic.
+
+        Raises:
+            NotFound: with close matches.
+        """
+        with self.store.view() as view:
+            return find_topic(view, name)
+
+    def create_topic(self, name: str, spec: TopicSpec, *, dry_run: bool = False) -> Topic:
+        """Create a topic with empty partitions; `dry_run` only checks.
+
+        Raises:
+            DataError: a bad name or a setting outside its limits (Fluvio's wording).
+            AlreadyExists: the name is taken.
+        """
+        check_name(name)
+        check_spec(spec)
+        if dry_run:
+            with self.store.view() as view:
+                _refuse_taken(view, name)
+            return Topic(name=name, topic_id=0, partition_ids=(), spec=spec, created_ms=0)
+        with self.store.change("create", f"topic {name}") as change:
+            _refuse_taken(change, name)
+            topic = Topic(
+                name=name,
+                topic_id=change.count_up(b"next_topic_id"),
+                partition_ids=_new_partitions(change, spec.partitions),
+                spec=spec,
+                created_ms=time.time_ns() // 1_000_000,
+            )
+            put_topic(change, topic)
+        return topic
+
+    def delete_topic(self, name: str) -> Topic:
+        """Remove a topic and its consumers' offsets; `Log.sweep` drops its batches."""
+        with self.store.change("delete", f"topic {name}") as change:
+            topic = find_topic(change, name)
+            change.delete(b"catalog", TOPIC + name.encode())
+            for partition_id in topic.partition_ids:
+                change.put(b"catalog", GARBAGE + partition_key(partition_id), b"")
+                forget_offsets(change, partition_id)
+        return topic
+
+    def rename_topic(self, old: str, new: str) -> Topic:
+        """Give a topic another name; open producers and consumers go on."""
+        check_name(new)
+        with self.store.change("rename", f"topic {old}") as change:
+            topic = find_topic(change, old)
+            _refuse_taken(change, new)
+            change.delete(b"catalog", TOPIC + old.encode())
+            topic = msgspec.structs.replace(topic, name=new)
+            put_topic(change, topic)
+        return topic
+
+    def alter_topic(self, name: str, **settings: object) -> Topic:
+        """Change retention_s, segment_bytes, partition_bytes_max or compression."""
+        with self.store.change("alter", f"topic {name}") as change:
+            topic = find_topic(change, name)
+            spec = msgspec.structs.replace(topic.spec, **settings)
+            check_spec(spec)
+            topic = msgspec.structs.replace(topic, spec=spec)
+            put_topic(change, topic)
+        return topic
+
+    def add_partitions(self, name: str, count: int) -> Topic:
+        """Add empty partitions after the last one."""
+        with self.store.change("add-partition", f"topic {name}") as change:
+            topic = find_topic(change, name)
+            total = len(topic.partition_ids) + count
+            spec = msgspec.structs.replace(topic.spec, partitions=total)
+            check_spec(spec)
+            ids = topic.partition_ids + _new_partitions(change, count)
+            topic = msgspec.structs.replace(topic, partition_ids=ids, spec=spec)
+            put_topic(change, topic)
+        return topic
+
+    def table_formats(self) -> list[tuple[str, bytes]]:
+        """Return the stored table formats as (name, YAML)."""
+        with self.store.view() as view:
+            return [(key[1:].decode(), raw) for key, raw in view.items(b"catalog", TABLE_FORMAT)]
+
+    def table_format(self, name: str) -> bytes:
+        """Return one table format's YAML."""
+        with self.store.view() as view:
+            raw = view.get(b"catalog", TABLE_FORMAT + name.encode())
+            if raw is None:
+                names = [key[1:].decode() for key, _ in view.items(b"catalog", TABLE_FORMAT)]
+                raise NotFound("tableformat", name, suggestions=close_matches(name, names))
+            return raw
+
+    def create_table_format(self, name: str, text: bytes) -> None:
+        """Store a table format."""
+        check_name(name, noun="TableFormat")
+        with self.store.change("create", f"tableformat {name}") as change:
+            if change.get(b"catalog", TABLE_FORMAT + name.encode()) is not None:
+                raise AlreadyExists("tableformat", name)
+            change.put(b"catalog", TABLE_FORMAT + name.encode(), text)
+
+    def delete_table_format(self, name: str) -> None:
+        """Remove a table format."""
+        self.table_format(name)
+        with self.store.change("delete", f"tableformat {name}") as change:
+            change.delete(b"catalog", TABLE_FORMAT + name.encode())
+
+
+def find_topic(view: View, name: str) -> Topic:
+    """Return a topic inside a transaction, or raise NotFound with close matches."""
+    raw = view.get(b"catalog", TOPIC + name.encode("utf-8", "replace")) if name else None
+    if raw is None:
+        names = [key[1:].decode() for key, _ in view.items(b"catalog", TOPIC)]
+        raise NotFound(
+            "topic",
+            name,
+            suggestions=close_matches(name, names),
+            hint=None if close_matches(name, names) else "dataflare topic list shows all topics",
+        )
+    return _decode(raw)
+
+
+def current_topic(view: View, topic: Topic) -> Topic:
+    """Return the row a topic has now, also after a rename; NotFound once it is deleted."""
+    raw = view.get(b"catalog", TOPIC + topic.name.encode())
+    if raw is not None:
+        found = _decode(raw)
+        if found.topic_id == topic.topic_id:
+            return found
+    for _, value in view.items(b"catalog", TOPIC):
+        found = _decode(value)
+        if found.topic_id == topic.topic_id:
+            return found
+    raise NotFound("topic", topic.name, hint="it was deleted while this command was running")
+
+
+def put_topic(change: Change, topic: Topic) -> None:
+    """Write a topic's row."""
+    change.put(b"catalog", TOPIC + topic.name.encode(), msgspec.msgpack.encode(topic))
+
+
+def partition_key(partition_id: int) -> bytes:
+    """Return the 4 bytes that begin every key of a partition."""
+    return partition_id.to_bytes(4, "big")
+
+
+def read_row(view: View, partition_id: int) -> PartitionRow:
+    """Return a partition's row; a deleted partition has none and reads as empty."""
+    raw = view.get(b"partitions", partition_key(partition_id))
+    return PartitionRow() if raw is None else PartitionRow._make(_ROW.unpack(raw))
+
+
+def write_row(change: Change, partition_id: int, row: PartitionRow) -> None:
+    """Write a partition's row."""
+    change.put(b"partitions", partition_key(partition_id), _ROW.pack(*row))
+
+
+def forget_offsets(change: Change, partition_id: int) -> None:
+    """Remove what named consumers had stored for a partition that goes."""
+    suffix = b"\0" + partition_key(partition_id)
+    for key in [key for key, _ in change.items(b"consumers") if key.endswith(suffix)]:
+        change.delete(b"consumers", key)
+
+
+def check_name(name: str, *, noun: str = "Topic") -> None:
+    """Refuse a name that Kafka would not take."""
+    if not name.strip():
+        raise DataError(f"Invalid argument: {noun} name is required")
+    if not is_name(name):
+        raise DataError(
+            f"Invalid argument: Invalid {noun} name {name!r}. "
+            "Contain only letters, digits, '.', '_' or '-', 249 at most"
+        )
+
+
+def check_spec(spec: TopicSpec) -> None:
+    """Refuse settings outside their limits, in Fluvio's words."""
+    checks = (
+        (spec.segment_bytes, "segment_size", SEGMENT_BYTES_MIN),
+        (spec.partition_bytes_max, "max_partition_size", PARTITION_BYTES_MIN),
+        (spec.retention_s, "retention_secs", RETENTION_S_MIN),
+        (spec.partitions, "partitions", 1),
+    )
+    for value, name, minimum in checks:
+        if value is not None and value < minimum:
+            raise DataError(f"{name} {value} is less than minimum {minimum}")
+    if spec.partition_bytes_max < spec.segment_bytes:
+        raise DataError(
+            f"max_partition_size {spec.partition_bytes_max} "
+            f"is less than segment size {spec.segment_bytes}"
+        )
+    if spec.partitions > PARTITIONS_MAX:
+        raise DataError(f"partitions {spec.partitions} is more than maximum {PARTITIONS_MAX}")
+
+
+def segment_bytes_for(partition_bytes_max: int | None, segment_bytes: int | None) -> int:
+    """An unset segment size is 1 GiB, or the partition's size if that is smaller."""
+    if segment_bytes is not None:
+        return segment_bytes
+    return min(SEGMENT_BYTES_DEFAULT, partition_bytes_max or PARTITION_BYTES_DEFAULT)
+
+
+def close_matches(name: str, names: Iterable[str]) -> list[str]:
+    """Return up to three names that somebody may have meant."""
+    return difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+
+
+def _refuse_taken(view: View, name: str) -> None:
+    if view.get(b"catalog", TOPIC + name.encode()) is not None:
+        raise AlreadyExists("topic", name)
+
+
+def _new_partitions(change: Change, count: int) -> tuple[int, ...]:
+    ids = tuple(change.count_up(b"next_partition_id") for _ in range(count))
+    for partition_id in ids:
+        write_row(change, partition_id, PartitionRow())
+    return ids
+
+
+def _decode(raw: bytes) -> Topic:
+    return msgspec.msgpack.decode(raw, type=Topic)
