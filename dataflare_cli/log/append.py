@@ -59,12 +59,14 @@ class _Tail:
         self.row = read_row(change, partition_id)
         self.next_offset = self.row.floor
         self.running_max_ms = NO_TIMESTAMP
+        self.last_frame_bytes = 0
         log = change.cursor(b"log")
         if seek_last(log, partition_id):
             self.next_offset = end_of(log.key(), log.value())
             times = change.cursor(b"times")
             if seek_last(times, partition_id):
                 self.running_max_ms, _ = split_time_key(bytes(times.key()))
+        self.first_offset = self.next_offset
         # LMDB packs pages fully when told that a key is the largest.
         self.is_last = not log.set_range(partition_key(partition_id + 1))
 
@@ -88,11 +90,9 @@ def append_frames(
         appended.append(Appended(partition, base_offset, record_count))
     for tail in tails.values():
         write_row(change, tail.partition_id, tail.row)
-    for partition, frame in frames:
-        first = next(each.base_offset for each in appended if each.partition == partition)
-        tail = tails[partition]
-        crossed = first // MERGE_EVERY_OFFSETS != tail.next_offset // MERGE_EVERY_OFFSETS
-        if crossed and len(frame) < SMALL_FRAME_BYTES:
+    for tail in tails.values():
+        crossed = tail.first_offset // MERGE_EVERY_OFFSETS != tail.next_offset // MERGE_EVERY_OFFSETS
+        if crossed and tail.last_frame_bytes < SMALL_FRAME_BYTES:
             merge_tail(change, topic, tail.partition_id)
     return appended
 
@@ -108,6 +108,7 @@ def _append(change: "Change", tail: _Tail, frame: bytearray, now_ms: int) -> int
     key = time_key(tail.partition_id, tail.running_max_ms, base_offset)
     change.insert(b"times", key, b"", last=tail.is_last)
     tail.next_offset += record_count
+    tail.last_frame_bytes = len(frame)
     tail.row = tail.row._replace(
         stored_bytes=tail.row.stored_bytes + len(frame), batch_count=tail.row.batch_count + 1
     )

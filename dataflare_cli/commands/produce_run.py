@@ -1,0 +1,203 @@
+"""One run of `dataflare produce`: its inputs in turn, and what is said of them."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dataflare_cli.commands.context import Environment, Terminated
+from dataflare_cli.errors import DataError, PartialFailure, RecordTooLarge, Unreachable
+from dataflare_cli.model import MIB, Topic
+from dataflare_cli.stream.ingest import BadInput, Ingest, IngestOptions
+from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
+
+if TYPE_CHECKING:
+    from dataflare_cli.commands.produce import Request
+    from dataflare_cli.log import Log
+
+# More are counted, not shown: a wrong separator is wrong on every line.
+BAD_LINES_SHOWN = 10
+SPANS_SHOWN = 4
+STDIN = Path("-")
+
+
+class Session:
+    """The writer, the inputs, what went wrong, and what is said at the end."""
+
+    def __init__(
+        self,
+        env: Environment,
+        request: "Request",
+        log: "Log",
+        topic: Topic,
+        options: IngestOptions,
+    ) -> None:
+        self.env, self.request, self.log, self.options = env, request, log, options
+        self.started = time.monotonic()
+        self.writer: TopicWriter = (
+            AtomicWriter(log, topic)
+            if request.atomic
+            else TopicWriter(log, topic, after_commit=self._after_commit)
+        )
+        self.ingest = Ingest(self.writer, options, on_bad=self._report_bad)
+
+    def run(self) -> None:
+        """Read every input to its end; everything is stored when it returns."""
+        request = self.request
+        if not request.file and self.env.stdin_is_terminal and not request.raw:
+            if request.input == "lines":
+                self._prompt()
+                return
+        for path in request.file or [STDIN]:
+            with self._opened(path) as handle:
+                self._take(handle, "stdin" if path == STDIN else str(path))
+        if isinstance(self.writer, AtomicWriter):
+            if self.ingest.bad_count:
+                raise DataError(
+                    f"{self.ingest.bad_count} records are bad; nothing was stored (--atomic)",
+                    hint="correct the input and run it again",
+                )
+            self.writer.commit_all()
+        self.writer.drain()
+
+    def _take(self, handle: int, name: str) -> None:
+        if self.request.raw:
+            self.ingest.raw(self._read_whole(handle, name), name)
+        elif self.request.input == "lines":
+            self.ingest.text(handle, name)
+        else:
+            from dataflare_cli.text.inputs import make_importer
+
+            text = self.options.text
+            importer = make_importer(
+                self.request.input,
+                null_value=text.null_value,
+                record_bytes_max=text.record_bytes_max,
+            )
+            self.ingest.imported(handle, name, importer)
+
+    def _prompt(self) -> None:
+        """Fluvio's prompt: one record a line, each acknowledged."""
+        done = b"\x1b[32mOk!\x1b[0m\n" if self.env.colour else b"Ok!\n"
+        while True:
+            sys.stderr.write("> ")
+            sys.stderr.flush()
+            line = os.read(self.env.stdin_fd, MIB)
+            if not line:
+                self.env.write(done)
+                return
+            self.ingest.lines(line, "stdin")
+            self.writer.drain()
+            self.env.write(done)
+
+    @contextmanager
+    def ended_well(self) -> Iterator[None]:
+        """Whatever ends the run: commit what can be, and say how much was."""
+        try:
+            yield
+        except (KeyboardInterrupt, Terminated):
+            self.writer.interrupt()
+            self._say_stored("interrupted: ")
+            raise
+        except BaseException:
+            # What was read before the trouble is good, and is stored.
+            self.writer.close()
+            if self.writer.record_count:
+                self._say_stored("")
+            raise
+        self.writer.close()
+
+    def finish(self) -> None:
+        """Report, tidy the store, and end with 5 if some input was bad."""
+        if self.request.report:
+            self.env.warn(json.dumps(self._report(), ensure_ascii=False))
+        self.log.tidy()
+        ingest = self.ingest
+        if ingest.bad_count:
+            raise PartialFailure(
+                f"{ingest.bad_count} of {ingest.line_count} records were not stored",
+                failed=ingest.bad_count,
+                total=ingest.line_count,
+                hint=f"the other {self.writer.record_count} are",
+            )
+
+    def _report_bad(self, bad: BadInput) -> None:
+        if self.ingest.bad_count <= BAD_LINES_SHOWN:
+            self.env.warn(f"{bad.source}, line {bad.line}: {bad.problem}")
+        elif self.ingest.bad_count == BAD_LINES_SHOWN + 1:
+            self.env.warn("further bad lines are counted, not shown")
+
+    def _after_commit(self, portion: Portion) -> None:
+        if self.request.tee:
+            self.env.write(portion.source)
+        elif self.request.verbose and portion.source:
+            text = self.options.text
+            separator = text.key_separator
+            if separator:
+                lines = portion.source.removesuffix(text.delimiter).split(text.delimiter)
+                pairs = (line.split(separator, 1) for line in lines if separator in line)
+                self.env.write(b"".join(b"[%b] %b\n" % (key, value) for key, value in pairs))
+
+    def _say_stored(self, before: str) -> None:
+        totals = sorted(self.writer.totals.items())
+        spans = ", ".join(
+            f"partition {partition}: {span.first_offset} to {span.last_offset}"
+            for partition, span in totals[:SPANS_SHOWN]
+        )
+        more = ", …" if len(totals) > SPANS_SHOWN else ""
+        where = f" ({spans}{more})" if spans else ""
+        self.env.warn(f"{before}{self.writer.record_count} records are stored{where}")
+
+    def _report(self) -> dict[str, object]:
+        writer = self.writer
+        return {
+            "topic": writer.topic.name,
+            "records": writer.record_count,
+            "failed": self.ingest.bad_count,
+            "bytes_read": self.ingest.bytes_read,
+            "bytes_stored": writer.stored_bytes,
+            "commits": writer.commit_count,
+            "seconds": round(time.monotonic() - self.started, 6),
+            "partitions": [
+                {
+                    "partition": partition,
+                    "first_offset": span.first_offset,
+                    "last_offset": span.last_offset,
+                    "records": span.record_count,
+                }
+                for partition, span in sorted(writer.totals.items())
+            ],
+        }
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[int]:
+        """Open an input; `-` is stdin, which stays open."""
+        if path == STDIN:
+            yield self.env.stdin_fd
+            return
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as exc:
+            raise Unreachable(str(path), exc.strerror or str(exc)) from exc
+        try:
+            yield handle
+        except IsADirectoryError as exc:
+            raise Unreachable(
+                str(path), "is a directory", hint=f"name the files: dataflare produce … -f {path}/X"
+            ) from exc
+        finally:
+            os.close(handle)
+
+    def _read_whole(self, handle: int, name: str) -> bytes:
+        limit = self.options.text.record_bytes_max
+        parts, size = [], 0
+        while chunk := os.read(handle, MIB):
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise RecordTooLarge(size, limit, where=f"{name}, not read further")
+        return b"".join(parts)

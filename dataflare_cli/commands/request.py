@@ -1,0 +1,56 @@
+"""Commands with many options: a request is a frozen dataclass, and its fields are the options.
+
+So an option is written once: its name, type, default and help stand in one place, and
+the function that acts gets one value instead of thirty arguments.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
+
+import typer
+
+from dataflare_cli.commands.context import Environment
+
+_Request = TypeVar("_Request")
+
+
+def option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word for it
+    """Return what stands in `Annotated[type, option(…)]` for an option."""
+    return typer.Option(*names, help=help, **more)
+
+
+def argument(*, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word for it
+    """Return what stands in `Annotated[type, argument(…)]` for a positional argument."""
+    return typer.Argument(help=help, **more)
+
+
+def command_of(
+    request: type[_Request], act: Callable[[Environment, _Request], None]
+) -> Callable[..., None]:
+    """Return a function Typer takes as a command; its help is the request's docstring."""
+
+    def command(ctx: typer.Context, **given: Any) -> None:
+        act(ctx.obj, request(**given))
+
+    hints = get_type_hints(request, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
+    ]
+    for each in dataclasses.fields(request):  # type: ignore[arg-type]
+        default = inspect.Parameter.empty if each.default is dataclasses.MISSING else each.default
+        parameters.append(
+            inspect.Parameter(
+                each.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=hints[each.name],
+            )
+        )
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    command.__doc__ = inspect.cleandoc(request.__doc__ or "")
+    return command

@@ -1,0 +1,8 @@
+"""The partitioned log. See `facade` for its promises."""
+
+from dataflare_cli.log.append import Appended
+from dataflare_cli.log.bells import Bells
+from dataflare_cli.log.facade import Log
+from dataflare_cli.log.verify import Finding
+
+__all__ = ["Appended", "Bells", "Finding", "Log"]

@@ -1,0 +1,119 @@
+"""The partitioned log: frames in, runs out, in order.
+
+Hides how batches are keyed, found, merged and dropped; callers think in offsets.
+
+Invariants
+- Offsets of a partition are dense from its start offset to its end offset.
+- A batch is either wholly readable or reported as Corruption; never shortened.
+- append() has returned => the records survive the death of this process and of the
+  machine (with durability "relaxed": of this process).
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from dataflare_cli.catalog import current_topic, read_row, write_row
+from dataflare_cli.log.append import Appended, append_frames
+from dataflare_cli.log.bells import Bells, ring
+from dataflare_cli.log.read import (
+    describe_partition,
+    find_bounds,
+    find_time,
+    partition_id_of,
+    read_run,
+)
+from dataflare_cli.log.trim import drop_batches, sweep, trim_after_append, trim_topics
+from dataflare_cli.log.verify import Finding, verify_topics
+from dataflare_cli.model import OFFSET_MAX, PartitionInfo, Topic
+
+if TYPE_CHECKING:
+    from dataflare_cli.codec.runs import Run
+    from dataflare_cli.store import Store
+
+
+class Log:
+    """The records of one store."""
+
+    def __init__(self, store: "Store") -> None:
+        self.store = store
+
+    def append(self, topic: Topic, frames: Sequence[tuple[int, bytearray]]) -> list[Appended]:
+        """Write sealed frames, given with their partitions, in one durable commit.
+
+        Either every frame is visible to the next read or none is. The caller bounds
+        the commit (model.COMMIT_BYTES_MAX).
+
+        Raises:
+            NotFound: the topic was deleted, or has no such partition.
+            Unreachable: busy, full, read-only.
+        """
+        now_ms = now()
+        with self.store.change("append", f"topic {topic.name}") as change:
+            topic = current_topic(change, topic)
+            appended = append_frames(change, topic, frames, now_ms=now_ms)
+            trim_after_append(change, topic, {each.partition for each in appended}, now_ms=now_ms)
+            change.after_commit.append(lambda: ring(self.store.path, topic.topic_id))
+        return appended
+
+    def read(self, topic: Topic, partition: int, offset: int, end: int = OFFSET_MAX) -> "Run | None":
+        """Return the batches from the one with `offset` on as a verified copy; None at the end.
+
+        A run may begin before `offset` (whole batches), or after it where older records
+        were dropped. At most about 2 MiB, or one batch.
+        """
+        with self.store.view() as view:
+            return read_run(view, topic, partition, offset, end, now_ms=now())
+
+    def bounds(self, topic: Topic, partition: int) -> tuple[int, int]:
+        """Return (start offset, end offset) of a partition, half-open."""
+        with self.store.view() as view:
+            return find_bounds(view, topic, partition, now_ms=now())
+
+    def offset_for_time(self, topic: Topic, partition: int, timestamp_ms: int) -> int:
+        """Return the first offset at or after a time; the end offset if there is none."""
+        with self.store.view() as view:
+            return find_time(view, topic, partition, timestamp_ms, now_ms=now())
+
+    def partition_info(self, topic: Topic, partition: int) -> PartitionInfo:
+        """Return what `partition list` shows."""
+        with self.store.view() as view:
+            return describe_partition(view, topic, partition, now_ms=now())
+
+    def purge(self, topic: Topic, partition: int, before: int | None = None) -> int:
+        """Drop the records below an offset (None: all there are now); return how many.
+
+        Records that arrive meanwhile stay. In bounded commits: what an interruption
+        leaves is still readable, and purged by the next call.
+        """
+        start, end = self.bounds(topic, partition)
+        target = end if before is None else min(before, end)
+        done = target <= start
+        while not done:
+            with self.store.change("purge", f"topic {topic.name}") as change:
+                topic = current_topic(change, topic)
+                partition_id = partition_id_of(topic, partition)
+                _, done = drop_batches(change, partition_id, before=target)
+                row = read_row(change, partition_id)
+                if done and row.floor < target:
+                    # The rest of a batch stays stored, and out of reach.
+                    write_row(change, partition_id, row._replace(floor=target))
+        return max(0, target - start)
+
+    def tidy(self) -> None:
+        """Drop what has expired in all topics, and what deleted topics left, in bounded commits."""
+        sweep(self.store)
+        trim_topics(self.store, now_ms=now())
+
+    def follow(self, topics: Sequence[Topic]) -> Bells:
+        """Return the bells to wait on for news of some topics."""
+        return Bells(self.store.path, [topic.topic_id for topic in topics])
+
+    def verify(self) -> Iterator[Finding]:
+        """Yield everything in the store that does not agree with itself."""
+        return verify_topics(self.store)
+
+
+def now() -> int:
+    """Return the time in ms since 1970."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,152 @@
+"""Reading: where a partition begins and ends, and its batches as runs.
+
+A read copies at most a few MiB out of the map and ends its transaction: a stalled
+reader pins no pages.
+"""
+
+from typing import TYPE_CHECKING
+
+from dataflare_cli import codec
+from dataflare_cli.catalog import current_topic, read_row
+from dataflare_cli.errors import NotFound
+from dataflare_cli.log.append import appended_ms_of, end_of
+from dataflare_cli.log.keys import LOG_KEY, TIME_KEY, seek_batch, seek_first, seek_last, time_key
+from dataflare_cli.log.trim import expired_before_ms
+from dataflare_cli.model import OFFSET_MAX, PartitionInfo, Topic
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from dataflare_cli.codec.runs import Run
+    from dataflare_cli.store import View
+
+# A run of about 2 MiB keeps two cores' caches warm and costs one call into the kernel.
+RUN_BYTES_MAX = 2 * 1024 * 1024
+RUN_BATCHES_MAX = 16_384
+
+
+def partition_id_of(topic: Topic, partition: int) -> int:
+    """Return a partition's id, or raise NotFound naming what the topic has."""
+    if 0 <= partition < len(topic.partition_ids):
+        return topic.partition_ids[partition]
+    last = len(topic.partition_ids) - 1
+    raise NotFound("partition", f"{topic.name}-{partition}", hint=f"it has partitions 0 to {last}")
+
+
+def read_run(
+    view: "View", topic: Topic, partition: int, offset: int, end: int, *, now_ms: int
+) -> "Run | None":
+    """Copy and verify the batches from the one that holds `offset` on; None at the end.
+
+    A run may begin before `offset` (whole batches), or after it where older records
+    were dropped. Batches from `end` on are not taken.
+    """
+    topic = current_topic(view, topic)
+    partition_id = partition_id_of(topic, partition)
+    floor = read_row(view, partition_id).floor
+    log = view.cursor(b"log")
+    if not seek_batch(log, partition_id, max(offset, floor)):
+        return None
+    if not _skip_expired(log, topic, partition_id, now_ms):
+        return None
+    flat: list[memoryview] = []
+    size = 0
+    prefix = partition_id.to_bytes(4, "big")
+    for key, frame in log.iternext():
+        if key[:4] != prefix:
+            break
+        if not flat and end_of(key, frame) <= offset:
+            continue
+        if LOG_KEY.unpack(key)[1] >= end or (flat and size + len(frame) > RUN_BYTES_MAX):
+            break
+        flat += (key, frame)
+        size += len(frame)
+        if size >= RUN_BYTES_MAX or len(flat) >= 2 * RUN_BATCHES_MAX:
+            break
+    return codec.load_run(flat) if flat else None
+
+
+def _skip_expired(log: "lmdb.Cursor", topic: Topic, partition_id: int, now_ms: int) -> bool:
+    """Move a cursor past batches whose age is over; False if none is left."""
+    before_ms = expired_before_ms(topic, now_ms)
+    if before_ms is None:
+        return True
+    prefix = partition_id.to_bytes(4, "big")
+    while appended_ms_of(log.value()) < before_ms:
+        if not log.next() or log.key()[:4] != prefix:
+            return False
+    return True
+
+
+def find_bounds(view: "View", topic: Topic, partition: int, *, now_ms: int) -> tuple[int, int]:
+    """Return (start offset, end offset): what can be read is the half-open range."""
+    topic = current_topic(view, topic)
+    partition_id = partition_id_of(topic, partition)
+    floor = read_row(view, partition_id).floor
+    log = view.cursor(b"log")
+    if not seek_last(log, partition_id):
+        return floor, floor
+    end = end_of(log.key(), log.value())
+    seek_first(log, partition_id)
+    if not _skip_expired(log, topic, partition_id, now_ms):
+        return end, end
+    return max(floor, LOG_KEY.unpack(log.key())[1]), end
+
+
+def find_time(view: "View", topic: Topic, partition: int, timestamp_ms: int, *, now_ms: int) -> int:
+    """Return the first offset whose record is at or after a time; the end if none is.
+
+    The index is of running maxima, so the first batch at or above the time holds the
+    first such record.
+    """
+    start, end = find_bounds(view, topic, partition, now_ms=now_ms)
+    partition_id = partition_id_of(topic, partition)
+    wanted = max(-1, min(timestamp_ms, OFFSET_MAX))
+    times = view.cursor(b"times")
+    prefix = partition_id.to_bytes(4, "big")
+    if not times.set_range(time_key(partition_id, wanted, 0)) or times.key()[:4] != prefix:
+        return end
+    offset: int = TIME_KEY.unpack(times.key())[2]
+    while offset < end:
+        run = read_run(view, topic, partition, max(offset, start), end, now_ms=now_ms)
+        if run is None:
+            break
+        for record in run.records(max(offset, start), None):
+            if record.timestamp_ms >= wanted:
+                return record.offset
+        offset = run.next_offset
+    return end
+
+
+def describe_partition(
+    view: "View", topic: Topic, partition: int, *, now_ms: int
+) -> PartitionInfo:
+    """Return what `partition list` shows."""
+    topic = current_topic(view, topic)
+    partition_id = partition_id_of(topic, partition)
+    start, end = find_bounds(view, topic, partition, now_ms=now_ms)
+    row = read_row(view, partition_id)
+    first_ms = last_ms = None
+    if start < end:
+        log = view.cursor(b"log")
+        seek_batch(log, partition_id, start)
+        first_ms = _timestamp_or_none(codec.read_header(log.value(), codec.PREFIX_BYTES), first=True)
+        seek_last(log, partition_id)
+        last_ms = _timestamp_or_none(codec.read_header(log.value(), codec.PREFIX_BYTES), first=False)
+    return PartitionInfo(
+        topic=topic.name,
+        partition=partition,
+        start_offset=start,
+        end_offset=end,
+        record_count=end - start,
+        size_bytes=row.stored_bytes,
+        batch_count=row.batch_count,
+        first_timestamp_ms=first_ms,
+        last_timestamp_ms=last_ms,
+    )
+
+
+def _timestamp_or_none(header: "codec.BatchHeader", *, first: bool) -> int | None:
+    by_append = header.attributes & codec.TIMESTAMP_TYPE_BIT
+    value = header.base_timestamp_ms if first and not by_append else header.max_timestamp_ms
+    return None if value < 0 else value

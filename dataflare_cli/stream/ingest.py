@@ -1,0 +1,332 @@
+"""Ingest: input bytes become records of a topic.
+
+Two kinds of input share one loop. Delimited text goes through the codec in blocks;
+formats that carry keys, headers and times of their own go through an importer, record
+by record. A raw input is one record.
+
+The loop reads what is there. A block is encoded when it is full, or as soon as the
+writer has nothing to do: a line that arrives alone is stored at once, and lines that
+arrive while a commit is under way share the next one.
+"""
+
+import os
+import select
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fcntl import fcntl
+from typing import TYPE_CHECKING, NamedTuple
+
+from dataflare_cli import codec
+from dataflare_cli.codec.lines import Problem, TextOptions
+from dataflare_cli.errors import RecordTooLarge
+from dataflare_cli.model import MIB, Codec, Record
+from dataflare_cli.stream.writer import Portion, TopicWriter
+
+if TYPE_CHECKING:
+    from dataflare_cli.text.inputs import Importer
+
+BLOCK_BYTES = MIB
+# Several partitions share a block; each should still come out with a large batch.
+BLOCK_BYTES_MAX = 4 * MIB
+_F_SETPIPE_SZ = 1031
+# What a record costs beyond key and value, at most, without headers (FORMAT.md).
+_RECORD_OVERHEAD = 40
+
+
+class BadInput(NamedTuple):
+    """Input that was not stored: its line (1-based) in its file, and why."""
+
+    source: str
+    line: int
+    problem: str
+
+
+@dataclass
+class IngestOptions:
+    """How input becomes records."""
+
+    text: TextOptions = field(default_factory=TextOptions)
+    compression: Codec = Codec.NONE
+    timestamp_ms: int | None = None  # None: when it was read
+    linger_s: float = 0.0
+    rate: float | None = None  # records a second
+    keep_partitions: bool = False  # records input: take the partition from the input
+    keep_source: bool = False  # hand the input bytes on with its portion (--tee)
+
+
+class Ingest:
+    """Feeds one writer from any number of inputs."""
+
+    def __init__(
+        self,
+        writer: TopicWriter,
+        options: IngestOptions,
+        *,
+        on_bad: Callable[[BadInput], None],
+    ) -> None:
+        self.writer, self.options = writer, options
+        self.bad_count = 0
+        self.line_count = 0
+        self.bytes_read = 0
+        self._on_bad = on_bad
+        self._round_robin = 0
+        self._started = time.monotonic()
+
+    def text(self, handle: int, name: str) -> None:
+        """Store delimited text from a file descriptor, to its end.
+
+        Raises:
+            RecordTooLarge: a line above the limit; everything before it is stored.
+        """
+        first_line = self.line_count
+        buffer = bytearray()
+        for chunk, final in self._chunks(handle, buffer):
+            del chunk
+            consumed = self._encode(buffer, final=final, name=name, first_line=first_line)
+            del buffer[:consumed]
+            self._refuse_endless_line(buffer, name, first_line)
+
+    def lines(self, data: bytes, name: str) -> None:
+        """Store delimited text that is there already; its last line may lack the delimiter."""
+        self.bytes_read += len(data)
+        self._encode(bytearray(data), final=True, name=name, first_line=0)
+
+    def raw(self, data: bytes, name: str) -> None:
+        """Store a whole input as one record."""
+        text = self.options.text
+        self._check_size(len(data) + len(text.key or b""), name, 1)
+        value = None if data == text.null_value else data
+        self.record(Record(value=value, key=text.key, headers=text.headers), None)
+        self.bytes_read += len(data)
+
+    def record(self, record: Record, partition: int | None) -> None:
+        """Store one record at once."""
+        self._put_records([(record, partition)], b"")
+
+    def imported(self, handle: int, name: str, importer: "Importer") -> None:
+        """Store the records of an input format, to its end; bad ones are reported and left out."""
+        buffer = bytearray()
+        for chunk, final in self._chunks(handle, buffer):
+            del chunk
+            data = bytes(buffer)
+            buffer.clear()
+            records: list[tuple[Record, int | None]] = []
+            items: Iterator[object] = importer.feed(data)
+            self._take_imported(items, records, name)
+            if final:
+                self._take_imported(importer.finish(), records, name)
+            self._put_records(records, data)
+
+    def _take_imported(
+        self, items: Iterator[object], records: list[tuple[Record, int | None]], name: str
+    ) -> None:
+        for item in items:
+            self.line_count += 1
+            record: Record | None = getattr(item, "record", None)
+            if record is None:
+                self.bad_count += 1
+                self._on_bad(BadInput(name, item.line, item.problem))  # type: ignore[attr-defined]
+                continue
+            self._check_size(len(record.value or b"") + len(record.key or b""), name, item.line)  # type: ignore[attr-defined]
+            partition: int | None = item.partition  # type: ignore[attr-defined]
+            records.append((record, partition if self.options.keep_partitions else None))
+
+    def _put_records(self, records: Sequence[tuple[Record, int | None]], source: bytes) -> None:
+        """Encode records one by one, grouped by partition into batches."""
+        text, stamped = self.options.text, self._timestamp_ms()
+        groups: dict[int, list[Record]] = {}
+        sizes: dict[int, int] = {}
+        frames: list[tuple[int, bytearray]] = []
+        for given, wanted in records:
+            record = given
+            if record.timestamp_ms < 0 or self.options.timestamp_ms is not None:
+                record = _with_timestamp(record, stamped)
+            partition, self._round_robin = self._pick(record.key, wanted)
+            size = _RECORD_OVERHEAD + _size_of(record)
+            group = groups.setdefault(partition, [])
+            if group and sizes[partition] + size > text.batch_bytes_max:
+                frames.append((partition, self._seal(group)))
+                group.clear()
+            sizes[partition] = size + (sizes[partition] if group else codec.HEADER_BYTES)
+            group.append(record)
+        frames += [(partition, self._seal(group)) for partition, group in groups.items() if group]
+        for start in range(0, len(frames), 4):
+            self._put(frames[start : start + 4], source if start + 4 >= len(frames) else b"")
+        if not frames and source:
+            self._put([], source)
+
+    def _seal(self, records: list[Record]) -> bytearray:
+        return codec.encode_frame(records, codec=self.options.compression)
+
+    def _pick(self, key: bytes | None, wanted: int | None) -> tuple[int, int]:
+        text = self.options.text
+        partition = text.partition if wanted is None else wanted
+        if partition is not None:
+            return partition, self._round_robin
+        return codec.pick(text.partitioner, key, text.partition_count, self._round_robin)
+
+    def _timestamp_ms(self) -> int:
+        given = self.options.timestamp_ms
+        return time.time_ns() // 1_000_000 if given is None else given
+
+    def _put(self, frames: list[tuple[int, bytearray]], source: bytes) -> None:
+        self.writer.put(Portion(frames, source if self.options.keep_source else b""))
+
+    def _encode(
+        self, buffer: bytearray, *, final: bool, name: str, first_line: int
+    ) -> int:
+        """Encode and hand over all whole lines of a buffer; return how many bytes that was."""
+        consumed = 0
+        while consumed < len(buffer):
+            limit = self._allowed_end(buffer, consumed)
+            with memoryview(buffer) as view, view[consumed:limit] as block:
+                result = codec.encode_text(
+                    block,
+                    self.options.text,
+                    final=final and limit == len(buffer),
+                    round_robin=self._round_robin,
+                )
+                source = bytes(block[: result.consumed]) if self.options.keep_source else b""
+            self._round_robin = result.round_robin
+            if result.payloads or source:
+                self._put([self._sealed(payload) for payload in result.payloads], source)
+            consumed += result.consumed
+            self._report_bad(result, name, first_line)
+            if not result.consumed:
+                break
+        return consumed
+
+    def _sealed(self, payload: "codec.Payload") -> tuple[int, bytearray]:
+        timestamp_ms = self._timestamp_ms()
+        frame = codec.seal(
+            payload.frame,
+            record_count=payload.record_count,
+            base_timestamp_ms=timestamp_ms,
+            max_timestamp_ms=timestamp_ms,
+            codec=self.options.compression,
+        )
+        return payload.partition, frame
+
+    def _report_bad(self, result: "codec.TextResult", name: str, first_line: int) -> None:
+        for index, size, problem in result.bad:
+            line = self.line_count + index + 1 - first_line
+            if problem is Problem.TOO_LARGE:
+                self._check_size(size, name, line)
+            self.bad_count += 1
+            self._on_bad(BadInput(name, line, "no key separator"))
+        self.line_count += result.line_count
+
+    def _check_size(self, size: int, name: str, line: int) -> None:
+        limit = self.options.text.record_bytes_max
+        if size > limit:
+            raise RecordTooLarge(size, limit, where=f"{name}, line {line}")
+
+    def _refuse_endless_line(self, rest: bytearray, name: str, first_line: int) -> None:
+        """What is left has no delimiter: stop before it fills the memory."""
+        text = self.options.text
+        most = text.record_bytes_max + len(text.key_separator or b"") + len(text.delimiter)
+        if len(rest) > most:
+            raise RecordTooLarge(
+                len(rest),
+                text.record_bytes_max,
+                where=f"{name}, line {self.line_count - first_line + 1}, without an end so far",
+            )
+
+    def _allowed_end(self, buffer: bytearray, start: int) -> int:
+        """Return how far --rate lets the buffer be read now; waits for its turn."""
+        rate = self.options.rate
+        if rate is None:
+            return len(buffer)
+        due = int((time.monotonic() - self._started) * rate) + 1 - self.line_count
+        if due <= 0:
+            _wait_s((self.line_count - 1) / rate - (time.monotonic() - self._started))
+            due = 1
+        end = start
+        delimiter = self.options.text.delimiter
+        for _ in range(due):
+            found = buffer.find(delimiter, end)
+            if found < 0:
+                return len(buffer)
+            end = found + len(delimiter)
+        return end
+
+    def _chunks(self, handle: int, buffer: bytearray) -> Iterator[tuple[int, bool]]:
+        """Fill the buffer; yield (bytes read, whether that was the end) when it is time to encode."""
+        poller, is_file = self._watch(handle)
+        block_bytes = min(BLOCK_BYTES * max(1, self.options.text.partition_count), BLOCK_BYTES_MAX)
+        waiting_since: float | None = None
+        fresh = 0
+        while True:
+            if not is_file:
+                self._wait(poller, handle, self._pause_ms(waiting_since, fresh))
+            readable = is_file or _is_readable(handle)
+            if readable:
+                chunk = os.read(handle, max(block_bytes - len(buffer), 65_536))
+                self.bytes_read += len(chunk)
+                if not chunk:
+                    yield fresh, True
+                    return
+                buffer += chunk
+                fresh += len(chunk)
+                waiting_since = waiting_since or time.monotonic()
+            if self._is_due(len(buffer) >= block_bytes, is_file, waiting_since, fresh):
+                yield fresh, False
+                fresh, waiting_since = 0, None
+
+    def _is_due(
+        self, is_full: bool, is_file: bool, waiting_since: float | None, fresh: int
+    ) -> bool:
+        if is_full:
+            return True
+        if not fresh or is_file or waiting_since is None:
+            return False
+        lingered = time.monotonic() - waiting_since >= self.options.linger_s
+        return self.writer.is_idle and lingered
+
+    def _pause_ms(self, waiting_since: float | None, fresh: int) -> float | None:
+        """How long to wait for input: for ever, unless --linger holds something back."""
+        if not fresh or waiting_since is None or not self.options.linger_s:
+            return None
+        left = self.options.linger_s - (time.monotonic() - waiting_since)
+        return max(0.0, left * 1000)
+
+    def _watch(self, handle: int) -> tuple[select.poll, bool]:
+        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        poller.register(self.writer.wake_fd, select.POLLIN)
+        with suppress(OSError):
+            # A larger pipe lets the other side run while we encode; best effort.
+            fcntl(handle, _F_SETPIPE_SZ, BLOCK_BYTES)
+        return poller, is_file
+
+    def _wait(self, poller: select.poll, handle: int, pause_ms: float | None) -> None:
+        del handle
+        poller.poll(pause_ms)
+        self.writer.check()
+
+
+def _is_readable(handle: int) -> bool:
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def _size_of(record: Record) -> int:
+    headers = sum(len(name) + len(value or b"") + 10 for name, value in record.headers)
+    return len(record.value or b"") + len(record.key or b"") + headers
+
+
+def _with_timestamp(record: Record, timestamp_ms: int) -> Record:
+    return Record(
+        value=record.value, key=record.key, headers=record.headers, timestamp_ms=timestamp_ms
+    )
+
+
+def _wait_s(seconds: float) -> None:
+    if seconds > 0:
+        time.sleep(seconds)
+

@@ -1,0 +1,1 @@
+"""Records <-> what people see: templates, tables, dumps, filters, times."""
