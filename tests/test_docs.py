@@ -84,7 +84,7 @@ def matches(expected: str, printed: str) -> bool:
 
 def run_session(steps: list[Step], sandbox: Path) -> list[str]:
     """Run commands in one bash and return what each printed, its last line ended."""
-    script = "".join(
+    script = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\n" + "".join(
         f"eval {shlex.quote(step.command)}\n"
         f"status=$?; printf '\\n{MARK}\\n'; (exit $status)\n"  # the next step may look at $?
         for step in steps
@@ -111,7 +111,7 @@ def run_session(steps: list[Step], sandbox: Path) -> list[str]:
         try:
             output = bash.communicate(timeout=SESSION_S_MAX)[0].decode()
         finally:
-            kill_group(bash.pid)  # what a transcript left in the background
+            kill_group(bash.pid)
     *printed, rest = output.split(f"\n{MARK}\n")
     assert len(steps) == len(printed), f"the session ended early, after: {rest}"
     return [text if text.endswith("\n") or not text else text + "\n" for text in printed]
@@ -198,6 +198,7 @@ def test_a_session_keeps_its_state(tmp_path):
         "$ name=x; mkdir sub; cd sub\n$ false\n$ echo $?\n1\n",
         "$ echo $name >&2; basename $PWD\nx\nsub\n$ ls ../examples/*.ndjson\n../examples/...\n",
         "$ cat <<END\n> $HOME\n> END\n.../home\n$ printf unended\nunended\n",
+        "$ tail -f /dev/null &\n$ echo still here\nstill here\n",
     )
 
     assert ("", text) == check_document(text, tmp_path / "sandbox")

@@ -28,7 +28,7 @@ from dataflare_cli.config.table import (
     Value,
     profile_name,
 )
-from dataflare_cli.errors import AlreadyExists, ConfigError, NotFound, Unreachable, UsageError
+from dataflare_cli.errors import ConfigError, NotFound, Unreachable
 
 TREE_FILE = "dataflare.toml"
 FILE_BYTES_MAX = 64 * 1024
@@ -182,16 +182,6 @@ class UserFile:
     def names(self) -> list[str]:
         """Return every profile's name, the local one too."""
         return sorted({LOCAL_PROFILE, *self.profiles})
-
-    def add(self, name: str, values: dict[str, Value]) -> None:
-        """Add a profile under a new name."""
-        try:
-            profile_name(name)
-        except BadValueError as exc:
-            raise UsageError(str(exc)) from exc
-        if name in self.profiles:
-            raise AlreadyExists("profile", name, hint=f"dataflare profile delete {name} first")
-        self.profiles[name] = values
 
     @contextmanager
     def changed(self) -> Iterator["UserFile"]:

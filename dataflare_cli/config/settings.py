@@ -25,7 +25,7 @@ from dataflare_cli.config.table import (
     Setting,
     Value,
     is_address,
-    path_text,
+    is_path,
 )
 from dataflare_cli.errors import ConfigError, Unreachable, UsageError
 
@@ -180,7 +180,7 @@ class Settings:
         return self._layers
 
     def _absolute(self, setting: Setting, value: Value, base: Path) -> Value:
-        if setting.read is not path_text:
+        if not is_path(setting):
             return value
         return str(base / expand_home(str(value), self.environ))
 

@@ -90,6 +90,11 @@ def path_text(raw: object) -> str:
     return raw
 
 
+def is_path(setting: "Setting") -> bool:
+    """Tell whether a setting's value is a path, relative to where it was written."""
+    return setting.read is path_text
+
+
 def is_address(text: str) -> bool:
     """Tell a cluster's address (a URL or host:port) from a directory."""
     host, _, port = text.rpartition(":")

@@ -26,11 +26,11 @@ _Matches = Callable[[bytes | None], bool]
 _HINT = "write [!]k:REGEX, v:REGEX, hk:REGEX, hv:REGEX, h:NAME=REGEX or t:REGEX"
 
 
-def compile_filter(texts: Sequence[str], topic: str = "") -> Filter:
+def compile_filter(texts: Sequence[str], topic: str | None = None) -> Filter:
     """Return what tells whether a record of a topic passes all filters.
 
     Raises:
-        UsageError: a filter that can't be read.
+        UsageError: a filter that can't be read, or one on the topic when there is none.
     """
     filters = [_compile(text, topic) for text in texts]
     if len(filters) == 1:
@@ -38,17 +38,19 @@ def compile_filter(texts: Sequence[str], topic: str = "") -> Filter:
     return lambda record: all(each(record) for each in filters)
 
 
-def _compile(text: str, topic: str) -> Filter:
+def _compile(text: str, topic: str | None) -> Filter:
     is_negated = text.startswith("!")
     kind, colon, expression = text[is_negated:].partition(":")
     if not colon or kind not in ("k", "v", "hk", "hv", "h", "t"):
         raise UsageError(f"Invalid argument: -G {text!r}: unknown filter", hint=_HINT)
+    if kind == "t" and topic is None:
+        raise UsageError(f"Invalid argument: -G {text!r}: there is no topic here", hint=_HINT)
     name = ""
     if kind == "h":
         name, equals, expression = expression.partition("=")
         if not equals:
             raise UsageError(f"Invalid argument: -G {text!r}: no =REGEX after NAME", hint=_HINT)
-    passes = _on(kind, _matcher(expression, text), _encode(name), _encode(topic))
+    passes = _on(kind, _matcher(expression, text), _encode(name), _encode(topic or ""))
     return (lambda record: not passes(record)) if is_negated else passes
 
 

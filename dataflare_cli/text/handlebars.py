@@ -1,7 +1,8 @@
-"""Fluvio's templates: `-F '{{key}} at {{offset}}: {{value}}'`.
+r"""Fluvio's templates: `-F '{{key}} at {{offset}}: {{value}}'`.
 
 `{{name}}`, `{{{name}}}` and `{{&name}}` are the same, as nothing is escaped for HTML;
-`{{! … }}` is a comment, `\\{{` two braces. Blocks, helpers and partials are refused.
+`{{! … }}` is a comment, `\{{` two braces, `\\{{` a backslash and a field. Blocks, helpers
+and partials are refused.
 
 A field is written in full, as it is: key and value as their bytes, `null` where there is
 none; timestamp in milliseconds (-1: none) and time in RFC 3339 (`NA`: none); headers as
@@ -11,11 +12,9 @@ a JSON array of pairs; a size of null is -1.
 import re
 from collections.abc import Iterator
 
-from dataflare_cli.catalog import close_matches
 from dataflare_cli.codec.program import Instruction, Op
 from dataflare_cli.errors import UsageError
-from dataflare_cli.text.template import Part, literal
-from dataflare_cli.text.verbs import headers_json
+from dataflare_cli.text.template import Part, headers_json, literal
 
 FIELDS = (
     "key",
@@ -41,7 +40,7 @@ _OPS = {
     "value_size": Op.VALUE_SIZE,
 }
 _TOKEN = re.compile(
-    r"""\\\{\{
+    r"""\\\{\{ | (?P<backslash>\\\\)(?=\{\{)
       | \{\{!--.*?--\}\} | \{\{!.*?\}\}
       | \{\{\{ (?P<triple>[^{}]*) \}\}\}
       | \{\{ (?P<double>[^{}]*) \}\}
@@ -70,7 +69,7 @@ def _parts(template: str, topic: str, null: bytes) -> Iterator[Part]:
         if name is not None:
             yield _field(name.strip().removeprefix("&").strip(), template, topic, null)
         elif match[0].startswith("\\"):
-            yield literal("{{")
+            yield literal("\\" if match["backslash"] else "{{")
     yield literal(template[at:])
 
 
@@ -85,7 +84,9 @@ def _field(name: str, template: str, topic: str, null: bytes) -> Part:
         return Instruction(Op.KEY if name == "key" else Op.VALUE, null=null)
     if not name or name[0] in "#/^>~*" or " " in name or name == "else":
         raise _malformed(template, f"{{{{{name}}}}} is not a field; blocks can't be used here")
-    matches = close_matches(name, FIELDS)
+    from difflib import get_close_matches
+
+    matches = get_close_matches(name, FIELDS, n=1)
     hint = f'did you mean "{matches[0]}"? ' if matches else ""
     raise UsageError(
         f"Invalid argument: -F {template!r}: unknown field {name!r}",

@@ -12,11 +12,13 @@ Invariants
 - Every byte of the input ends in a record, in a BadInput, or is white space of the format.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from dataflare_cli.errors import UsageError
-from dataflare_cli.model import NO_TIMESTAMP, REQUEST_BYTES_DEFAULT, Record
+from dataflare_cli.model import REQUEST_BYTES_DEFAULT, Record
+from dataflare_cli.text.time import parse_moment
 
 # What an element may hold beside key and value: headers, names, punctuation.
 OVERHEAD_BYTES = 1_048_576
@@ -27,9 +29,15 @@ PARTITION_MAX = 2**31 - 1
 TIMESTAMP_MS_MIN, TIMESTAMP_MS_MAX = -(2**63), 2**63 - 1
 
 FORMATS = ("records", "csv", "tsv", "json-array", "kcat", "rpk", "kafka-console")
-CONSOLE_FIELDS = ("timestamp", "partition", "offset", "delivery", "headers", "key", "value")
+CONSOLE_FIELDS = ("timestamp", "partition", "offset", "delivery", "headers", "key")
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_MILLISECONDS = re.compile(r"-?[0-9]{1,19}")
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class Imported(NamedTuple):
@@ -90,8 +98,7 @@ def make_importer(
     Raises:
         UsageError: an unknown format, or an option that this format does not have.
     """
-    family = _families().get(name)
-    if family is None:
+    if name not in FORMATS:
         raise UsageError(
             f'unknown input format "{name}"', hint="the formats are " + ", ".join(FORMATS)
         )
@@ -105,7 +112,7 @@ def make_importer(
         if misplaced:
             raise UsageError(f"{what} can't be given with the input format {name}")
     options = InputOptions(null_value, key_column, value_column, console_fields, record_bytes_max)
-    return family(options)
+    return _load(name, options)
 
 
 def too_large(size: int, limit: int) -> str:
@@ -127,61 +134,41 @@ def parse_timestamp(text: str) -> int | None:
     RFC 3339 wants an offset (`Z`, `+02:00`): a time without one would mean another moment
     on another machine. Finer fractions than milliseconds are cut off.
     """
-    digits = text.removeprefix("-")
-    if digits.isdecimal() and digits.isascii():
+    if _MILLISECONDS.fullmatch(text):
         moment = int(text)
-    else:
-        from datetime import UTC, datetime, timedelta
-
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            return None
-        if found.tzinfo is None or len(text) < len("2026-11-01T00:00:00Z"):
-            return None
-        moment = (found - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    return moment if TIMESTAMP_MS_MIN <= moment <= TIMESTAMP_MS_MAX else None
+        return moment if TIMESTAMP_MS_MIN <= moment <= TIMESTAMP_MS_MAX else None
+    if _RFC_3339.fullmatch(text) is None:
+        return None
+    try:
+        return parse_moment(text.upper(), 0)
+    except UsageError:  # a 30th of February
+        return None
 
 
-def _families() -> dict[str, Callable[[InputOptions], Importer]]:
-    """Return how each format's importer is made; nothing is loaded before it is called."""
-
-    def records(options: InputOptions) -> Importer:
+def _load(name: str, options: InputOptions) -> Importer:
+    """Make an importer; what the other formats need is not loaded."""
+    if name == "records":
         from dataflare_cli.text.inputs_records import make_records_importer
 
         return make_records_importer(options)
-
-    def csv(options: InputOptions) -> Importer:
+    if name in ("csv", "tsv"):
         from dataflare_cli.text.inputs_csv import CsvImporter
 
-        return CsvImporter(options, separator=b",", quoted=True)
-
-    def tsv(options: InputOptions) -> Importer:
-        from dataflare_cli.text.inputs_csv import CsvImporter
-
-        return CsvImporter(options, separator=b"\t", quoted=False)
-
-    def json_array(options: InputOptions) -> Importer:
+        is_csv = name == "csv"
+        return CsvImporter(options, separator=b"," if is_csv else b"\t", quoted=is_csv)
+    if name == "json-array":
         from dataflare_cli.text.inputs_json import JsonArrayImporter
 
         return JsonArrayImporter(options)
-
-    def kcat(options: InputOptions) -> Importer:
+    if name == "kcat":
         from dataflare_cli.text.inputs_kcat import make_kcat_importer
 
         return make_kcat_importer(options)
-
-    def rpk(options: InputOptions) -> Importer:
+    if name == "rpk":
         from dataflare_cli.text.inputs_rpk import RpkImporter
 
         return RpkImporter(options)
+    assert name == "kafka-console"
+    from dataflare_cli.text.inputs_console import make_console_importer
 
-    def console(options: InputOptions) -> Importer:
-        from dataflare_cli.text.inputs_console import make_console_importer
-
-        return make_console_importer(options)
-
-    return dict(zip(FORMATS, (records, csv, tsv, json_array, kcat, rpk, console), strict=True))
-
-
-assert NO_TIMESTAMP == -1
+    return make_console_importer(options)

@@ -86,9 +86,7 @@ class LineImporter:
         number = self._lines.number
         return self._parse(number, self._lines.take_rest())
 
-    def _parse(
-        self, number: int, lines: Sequence[bytes | None]
-    ) -> Iterator[Imported | BadInput]:
+    def _parse(self, number: int, lines: Sequence[bytes | None]) -> Iterator[Imported | BadInput]:
         parse_line = self._parse_line
         for at, line in enumerate(lines, number):
             if line is None:

@@ -60,12 +60,18 @@ def make_records_importer(options: InputOptions) -> LineImporter:
     def parse_line(line: bytes, number: int) -> Imported | BadInput | None:
         try:
             found = decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            return BadInput(number, describe(exc)) if line.strip() else None
+        except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+            if not line or line.isspace():
+                return None
+            if isinstance(exc, UnicodeDecodeError):
+                return BadInput(number, 'not UTF-8: such bytes are written {"base64": "…"}')
+            return BadInput(number, describe(exc))
         # This runs for every record: what is done here, and how, was measured.
         key, value, headers = found.key, found.value, found.headers
-        key_bytes = key.encode() if isinstance(key, str) else key and key.base64
-        value_bytes = value.encode() if isinstance(value, str) else value and value.base64
+        key_bytes = key.encode() if isinstance(key, str) else None if key is None else key.base64
+        value_bytes = (
+            value.encode() if isinstance(value, str) else None if value is None else value.base64
+        )
         size = (len(key_bytes) if key_bytes else 0) + (len(value_bytes) if value_bytes else 0)
         if size > limit:
             return BadInput(number, too_large(size, limit))
@@ -94,7 +100,7 @@ def content_bytes(content: Content) -> bytes | None:
 def describe(exc: Exception) -> str:
     """Return what is wrong with a JSON text, for a person."""
     if isinstance(exc, UnicodeDecodeError):
-        return 'not UTF-8: bytes that are not text are written {"base64": "…"}'
+        return "not UTF-8"
     if isinstance(exc, RecursionError):
         return "nested too deeply"
     return str(exc).replace(" - at `$`", "")

@@ -18,11 +18,18 @@ from dataflare_cli.text.terminal import neutralise, neutralise_json
 Function = Callable[[Record, int], bytes]
 Part = Instruction | Function
 
+_HEADERS: Program = (Instruction(Op.HEADERS_JSON),)
+
 
 def literal(text: str | bytes) -> Instruction:
     """Return text that is the same for every record; an argument's own bytes are kept."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     return Instruction(Op.LITERAL, literal=data)
+
+
+def headers_json(record: Record, partition: int) -> bytes:
+    """Write the headers as a JSON array of pairs."""
+    return render(_HEADERS, record, partition).removeprefix(b',"headers":') or b"[]"
 
 
 class Template:

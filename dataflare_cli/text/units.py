@@ -2,8 +2,8 @@
 
 Follows Fluvio's crate (bytesize 1.3.3) in what is accepted and what is printed:
 `k`/`kb` is 1000 and `ki`/`kib` 1024, in any case; output is decimal with one digit.
-Two differences: blanks around the text are ignored, and the arithmetic is exact
-where the crate goes through floats and saturates.
+Three differences: blanks around the text are ignored, exabytes are read as well as printed,
+and the arithmetic is exact where the crate goes through floats and saturates.
 """
 
 import math
@@ -16,8 +16,8 @@ SIZE_BYTES_MAX = 2**63 - 1
 _SIZE = re.compile(r"(?:(\d+)|(\d*)(?:\.(\d*))?\s*([a-z]+))", re.ASCII | re.IGNORECASE)
 _UNITS = {
     "b": 1,
-    **{name: 1000**power for power, each in enumerate("kmgtp", 1) for name in (each, each + "b")},
-    **{f"{each}i{b}": 1024**power for power, each in enumerate("kmgtp", 1) for b in ("", "b")},
+    **{name: 1000**power for power, each in enumerate("kmgtpe", 1) for name in (each, each + "b")},
+    **{f"{each}i{b}": 1024**power for power, each in enumerate("kmgtpe", 1) for b in ("", "b")},
 }
 # The crate takes the exponent from the logarithm to base 1024 (to these digits) although
 # it divides by powers of 1000: a MiB is "1048.6 KB".

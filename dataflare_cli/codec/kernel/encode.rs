@@ -20,9 +20,9 @@ pub struct Control {
     separator: u32,
     separator_bytes: u32, // 0: no key separator
     null: u32,
-    null_bytes: u32, // ABSENT: no null marker
+    null_bytes: u32, // 2^32 - 1: no null marker
     key: u32,
-    key_bytes: u32, // ABSENT: no key, or the separator finds it
+    key_bytes: u32, // 2^32 - 1: no key, or the separator finds it
     headers: u32,   // their count and themselves, as they stand at the end of every record
     headers_bytes: u32,
     choice: u32, // one of CHOICE_*
@@ -49,7 +49,6 @@ pub struct Control {
 
 pub static mut CONTROL: Control = unsafe { core::mem::zeroed() };
 
-const ABSENT: u32 = u32::MAX;
 const CHOICE_FIXED: u32 = 0;
 const CHOICE_SIP: u32 = 1;
 const CHOICE_MURMUR2: u32 = 2;

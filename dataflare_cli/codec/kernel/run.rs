@@ -85,6 +85,7 @@ pub unsafe fn load(c: &mut Control) -> u32 {
     let mut at = c.frames;
     let index = c.index as *mut Entry;
     let partition = be32(at as *const u8);
+    crate::render::forget();
     c.record_count = 0;
     c.entry = 0;
     while c.entry < c.entry_count {
@@ -254,12 +255,7 @@ pub unsafe fn read_record(at: *const u8) -> Parts {
     let mut at = at;
     let bytes = trusted_varint(&mut at);
     let next = at.add(bytes as usize);
-    at = at.add(1);
-    let timestamp_delta = trusted_varlong(&mut at);
-    while *at >= 0x80 {
-        at = at.add(1);
-    }
-    at = at.add(1);
+    let timestamp_delta = skip_deltas(&mut at);
     let key_bytes = trusted_varint(&mut at);
     let key = at;
     at = at.add(key_bytes.max(0) as usize);
@@ -277,6 +273,18 @@ pub unsafe fn read_record(at: *const u8) -> Parts {
         headers: at,
         next,
     }
+}
+
+/// Passes a record's attributes and deltas; returns its timestamp delta.
+#[inline(always)]
+pub unsafe fn skip_deltas(at: &mut *const u8) -> i64 {
+    *at = at.add(1);
+    let timestamp_delta = trusted_varlong(at);
+    while **at >= 0x80 {
+        *at = at.add(1);
+    }
+    *at = at.add(1);
+    timestamp_delta
 }
 
 /// Reads a varint of a walked batch.

@@ -1,0 +1,210 @@
+"""What Tab offers: `dataflare __complete SHELL -- WORDS…`, the last word unfinished.
+
+Answers from the generated table `_tree` and, for names, from the store and the user's
+file. Imports neither Typer nor msgspec, creates nothing, says nothing when something is
+wrong: an error here would land in the middle of somebody's command line.
+
+The answer is one candidate a line, a tab and its description after it where the shell
+shows those; or the one word `:file` or `:dir`, and the shell completes paths itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dataflare_cli.commands._tree import TREE
+
+# In the catalog and in `consumers` (catalog.py, consumers.py; a test holds them together).
+TOPIC, TABLE_FORMAT = b"t", b"f"
+CONSUMER_SUFFIX_BYTES = 5
+SHELLS = ("bash", "zsh", "fish")
+# Root options that say where names are to be found.
+PLACES = {
+    "-P": "profile",
+    "--profile": "profile",
+    "-c": "data-dir",
+    "--cluster": "data-dir",
+    "--data-dir": "data-dir",
+}
+
+Candidate = tuple[str, str]
+
+
+class Line:
+    """A command line read up to its last word: where in the tree it is, what comes next."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.node: dict[str, Any] = TREE
+        self.flags: dict[str, tuple[str, str]] = {}
+        self.pending: str | None = None  # the option whose value comes next
+        self.arguments = 0
+        self.only_arguments = False
+        self.lost = False  # an unknown command: nothing can be offered
+        for word in words:
+            self._take(word)
+
+    def _take(self, word: str) -> None:
+        if self.pending is not None:
+            self._note(self.pending, word)
+            self.pending = None
+        elif self.only_arguments or word in ("", "-") or not word.startswith("-"):
+            self._take_argument(word)
+        elif word == "--":
+            self.only_arguments = True
+        elif word.startswith("--"):
+            name, is_joined, value = word.partition("=")
+            if self._takes_value(name):
+                self.pending = None if is_joined else name
+                self._note(name, value)
+        else:
+            self._take_short(word)
+
+    def _take_short(self, word: str) -> None:
+        """Read -abcVALUE: flags up to the first option that takes a value."""
+        for place, letter in enumerate(word[1:], start=2):
+            name = f"-{letter}"
+            if self._takes_value(name):
+                self.pending = None if word[place:] else name
+                self._note(name, word[place:])
+                return
+
+    def _take_argument(self, word: str) -> None:
+        if self.node is TREE and word == "help":
+            return
+        commands = self.node.get("commands", {})
+        if not commands:
+            self.arguments += 1
+            return
+        name = self.node.get("aliases", {}).get(word, word)
+        self.lost = name not in commands
+        self.node = commands.get(name, {})
+
+    def _takes_value(self, name: str) -> bool:
+        option = self.node.get("options", {}).get(name)
+        return option is not None and option[0] is not None
+
+    def _note(self, name: str, value: str) -> None:
+        if self.node is TREE and name in PLACES:
+            self.flags[PLACES[name]] = (name, value)
+
+
+def answer(words: list[str], environ: Mapping[str, str]) -> str:
+    """Return the candidates for the last of the words, after the shell's name and `--`."""
+    try:
+        shell, typed = words[0], words[2:] or [""]
+        if shell == "bash":
+            typed = join_equal_signs(typed)
+        lines = [
+            f"{text}\t{help_text}" if help_text and shell != "bash" else text
+            for text, help_text in candidates(typed, environ, whole_words=shell != "bash")
+        ]
+    except Exception:  # noqa: BLE001 - see the module's docstring
+        return ""
+    return "\n".join(lines)
+
+
+def join_equal_signs(words: list[str]) -> list[str]:
+    """Undo what bash does to --option=value: it makes three words of it."""
+    joined: list[str] = []
+    for word in words:
+        follows = joined and joined[-1].startswith("--") and joined[-1].endswith("=")
+        if follows or (word == "=" and joined and joined[-1].startswith("--")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def candidates(
+    words: list[str], environ: Mapping[str, str], *, whole_words: bool
+) -> list[Candidate]:
+    """Return what the last word may become.
+
+    `whole_words`: after --option= the candidates repeat the option, as zsh and fish
+    replace the whole word.
+    """
+    *before, last = words
+    line = Line(before)
+    if line.lost:
+        return []
+    options = line.node.get("options", {})
+    if line.pending is not None:
+        return _matching(_values(options[line.pending], line, last, environ), last)
+    name, is_joined, value = last.partition("=")
+    if last.startswith("-") and not line.only_arguments:
+        if is_joined and name in options and options[name][0] is not None:
+            found = _matching(_values(options[name], line, value, environ), value)
+            if whole_words and not _is_directive(found):
+                found = [(f"{name}={text}", help_text) for text, help_text in found]
+            return found
+        return _matching([(each, options[each][2]) for each in options], last)
+    commands = line.node.get("commands", {})
+    if commands:
+        return _matching([(each, commands[each]["help"]) for each in commands], last)
+    kinds = line.node.get("arguments", [])
+    if not kinds:
+        return []
+    place = line.arguments
+    if place >= len(kinds):
+        if not line.node.get("repeats"):
+            return []
+        place = len(kinds) - 1
+    return _matching(_values((*kinds[place], ""), line, last, environ), last)
+
+
+def _matching(found: list[Candidate], start: str) -> list[Candidate]:
+    if _is_directive(found):
+        return found
+    return [each for each in found if each[0].startswith(start)]
+
+
+def _is_directive(found: list[Candidate]) -> bool:
+    return len(found) == 1 and found[0][0].startswith(":")
+
+
+def _values(
+    option: tuple[str, list[str], str], line: Line, start: str, environ: Mapping[str, str]
+) -> list[Candidate]:
+    kind, choices, _ = option
+    if choices:
+        return [(choice, "") for choice in choices]
+    if kind in (":file", ":dir"):
+        return [(kind, "")]
+    if kind in ("PROFILE", "SETTING"):
+        return [(name, "") for name in _configured(kind, environ)]
+    if kind in ("TOPIC", "CONSUMER", "TABLE-FORMAT"):
+        return [(name, "") for name in _stored(kind, start, line.flags, environ)]
+    return []
+
+
+def _configured(kind: str, environ: Mapping[str, str]) -> list[str]:
+    from dataflare_cli.config import BY_KEY, PROFILE, UserFile, user_file_path
+
+    if kind == "SETTING":
+        return [PROFILE.key, *BY_KEY]
+    return UserFile(user_file_path(environ)).load().names()
+
+
+def _stored(
+    kind: str, start: str, flags: dict[str, tuple[str, str]], environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield names from the data directory in use; nothing is created, not even a lock file."""
+    from pathlib import Path
+
+    from dataflare_cli.config import Settings
+
+    path = Settings(environ=environ, cwd=Path.cwd(), flags=flags).data_dir
+    if not ((path / "data.mdb").exists() and (path / "lock.mdb").exists()):
+        return
+    from dataflare_cli.store import Store
+
+    with (
+        Store.open(path, create=False, read_only=True, lock_timeout_s=0) as store,
+        store.view() as view,
+    ):
+        if kind == "CONSUMER":
+            keys = (key[:-CONSUMER_SUFFIX_BYTES] for key, _ in view.items(b"consumers"))
+            yield from dict.fromkeys(key.decode() for key in keys)
+        else:
+            prefix = TOPIC if kind == "TOPIC" else TABLE_FORMAT
+            for key, _ in view.items(b"catalog", prefix + start.encode()):
+                yield key[1:].decode()
