@@ -20,6 +20,9 @@ LINE_CHARS_MAX = 100
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 
+# Written by programs, for programs; `python -m dataflare_cli.commands.tree --check` judges it.
+GENERATED = {"dataflare_cli/commands/_tree.py"}
+
 # Dotfiles aside, nothing else lies at the top.
 TOP_LEVEL = {
     "LICENSE",
@@ -132,6 +135,7 @@ def test_lines_are_short():
     long = [
         f"{name_of(path)}:{number}: {len(line)} characters"
         for path, text in code
+        if name_of(path) not in GENERATED
         for number, line in enumerate(text.splitlines(), 1)
         if len(line) > LINE_CHARS_MAX
     ]
@@ -177,7 +181,7 @@ def test_files_are_short():
     long = [
         f"{name_of(path)}: {lines} lines"
         for path, text in texts(".py", ".rs")
-        if (lines := text.count("\n")) > FILE_LINES_MAX
+        if (lines := text.count("\n")) > FILE_LINES_MAX and name_of(path) not in GENERATED
     ]
 
     check(long)

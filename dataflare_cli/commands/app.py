@@ -8,6 +8,7 @@ with Typer's annotations, taking `ctx: typer.Context` first; `ctx.obj` is the `E
 import difflib
 import importlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -332,9 +333,7 @@ def _usage_error(exc: typer.TyperException) -> UsageError:
 
 def _wants_json(words: Sequence[str]) -> bool:
     """Tell whether -O json was given; errors of the parser come before it has understood."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    return any(
-        word.lower() in ("-ojson", "--output=json")
-        or (word in ("-O", "--output") and value.lower() == "json")
-        for word, value in pairs
+    joined = any(word.lower() in ("-ojson", "--output=json") for word in words)
+    return joined or any(
+        word in ("-O", "--output") and value.lower() == "json" for word, value in pairwise(words)
     )

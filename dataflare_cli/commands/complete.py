@@ -8,10 +8,14 @@ The answer is one candidate a line, a tab and its description after it where the
 shows those; or the one word `:file` or `:dir`, and the shell completes paths itself.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
 
 from dataflare_cli.commands._tree import TREE
+
+TYPE_CHECKING = False  # typing's own costs 8 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 # In the catalog and in `consumers` (catalog.py, consumers.py; a test holds them together).
 TOPIC, TABLE_FORMAT = b"t", b"f"

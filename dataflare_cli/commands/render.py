@@ -23,7 +23,7 @@ CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
 CONTROLS |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 # What JSON and TOML leave as it is inside strings, in the escape both understand.
-ESCAPES = {code: f"\\u{code:04x}" for code in CONTROLS if code >= 0x7F}
+ESCAPES = {code: f"\\u{code:04x}" for code in CONTROLS if code >= 0x7F} | {ord("\t"): "\\t"}
 
 
 def clean(text: str, *, keep: str = "") -> str:

@@ -24,10 +24,13 @@ NAMED = ("TOPIC", "PROFILE", "CONSUMER", "TABLE-FORMAT", "SETTING")
 TABLE_FILE = Path(__file__).with_name("_tree.py")
 SCRIPTS_DIRECTORY = Path(__file__).parents[2] / "completions"
 HEADER = '''"""The command tree for completion: generated, see `tree`."""
-
 # ruff: noqa
 # fmt: off
-from typing import Any
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TREE: dict[str, Any] = \\
 '''
@@ -148,7 +151,7 @@ def _first_sentence(text: str | None) -> str:
 
 def generated() -> dict[Path, str]:
     """Return every generated file of this checkout, and what it should contain."""
-    table = pprint.pformat(completion_table(), width=160, compact=True, sort_dicts=False)
+    table = pprint.pformat(completion_table(), width=98, compact=True, sort_dicts=False)
     files = {TABLE_FILE: HEADER + table + "\n"}
     if SCRIPTS_DIRECTORY.is_dir():
         files |= {

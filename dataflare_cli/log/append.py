@@ -115,14 +115,14 @@ def _append(change: "Change", tail: _Tail, frame: bytearray, now_ms: int) -> int
     return record_count
 
 
-def end_of(key: memoryview, frame: memoryview) -> int:
+def end_of(key: bytes | memoryview, frame: bytes | memoryview) -> int:
     """Return the offset after a stored batch's last record."""
     base_offset: int = LOG_KEY.unpack(key)[1]
     last_delta: int = _LAST_DELTA.unpack_from(frame, _LAST_DELTA_AT)[0]
     return base_offset + last_delta + 1
 
 
-def appended_ms_of(frame: memoryview) -> int:
+def appended_ms_of(frame: bytes | memoryview) -> int:
     """Return when a stored batch was appended."""
     return int(_APPENDED.unpack_from(frame, _APPENDED_AT)[0])
 

@@ -49,7 +49,7 @@ def read_run(
         return None
     if not _skip_expired(log, topic, partition_id, now_ms):
         return None
-    flat: list[memoryview] = []
+    flat: list[bytes | memoryview] = []
     size = 0
     prefix = partition_id.to_bytes(4, "big")
     for key, frame in log.iternext():

@@ -155,7 +155,9 @@ class Store:
     ) -> "Store":
         """Open a data directory, making it on first use unless `create` is false.
 
-        Falls back to reading only where the file system is mounted read-only.
+        `read_only` is for whoever never changes anything: it does not wait for a writer,
+        not even a stopped one. It is what is left where the file system is mounted
+        read-only.
 
         Raises:
             Unreachable: not a directory, not a store, a newer format, no permission,
@@ -369,10 +371,17 @@ class Store:
                 raise not_a_store(self.path)
             with self.lock.held("create store"):
                 self._initialise()
-        with environment.begin() as txn:
+        if self.read_only:
             self._databases = {
-                name: environment.open_db(name, txn=txn, create=False) for name in DATABASES
+                name: environment.open_db(name, create=False) for name in DATABASES
             }
+        else:
+            # Outside a read-only environment LMDB opens handles in a write transaction
+            # only: take our lock first, which unlike LMDB's can be waited for.
+            with self.lock.held("open store"), environment.begin(write=True) as txn:
+                self._databases = {
+                    name: environment.open_db(name, txn=txn, create=False) for name in DATABASES
+                }
         with environment.begin() as txn:
             meta = self._databases[b"meta"]
             version = txn.get(b"format", db=meta)

@@ -37,7 +37,7 @@ _LABELLED = {
     "timestamp": re.compile(rb"(?:(CreateTime|LogAppendTime):(-?[0-9]{1,19})|NO_TIMESTAMP)"),
     "partition": re.compile(rb"Partition:([0-9]{1,10})"),
     "offset": re.compile(rb"Offset:([0-9]{1,19})"),
-    "delivery": re.compile(rb"Delivery:(?:[0-9]{1,10}|NONE)"),
+    "delivery": re.compile(rb"Delivery:(?:[0-9]{1,10}|[A-Z_]{1,20})"),
 }
 
 
@@ -119,7 +119,7 @@ class _ConsoleLines:
             return None
         match = _LABELLED[name].fullmatch(column)
         if match is None:
-            return f"not a {name}, which the lines above have in this column"
+            return f"no {name} in the column where it is printed"
         if name == "timestamp" and match[1]:
             found.timestamp_ms = int(match[2])
             found.kind = _KINDS[match[1]]

@@ -10,9 +10,10 @@ Two layouts, told by the names in the first line:
 
 CSV cells may be quoted, a quote inside is doubled, newlines inside are kept; a quote that
 does not begin a cell is nothing special. TSV has no quotes and no escapes: cells are what is
-between tabs. Lines end in `\n` or `\r\n`; blank ones are skipped.
+between tabs. Lines end as the first one does, in `\n` or `\r\n`; blank ones are skipped.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -33,6 +34,8 @@ from dataflare_cli.text.inputs_lines import Lines, too_long
 
 HEADER_PREFIX = "header."
 RESERVED = frozenset(("key", "value", "timestamp", "partition", "topic", "offset"))
+# Up to a quote that is not doubled.
+_QUOTED = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
 
 MakeItem = Callable[[list[bytes], int], Imported | BadInput]
 
@@ -60,6 +63,7 @@ class CsvImporter:
         self._lines = Lines(options.record_bytes_max * CSV_GROWTH + OVERHEAD_BYTES)
         self._row: _OpenRow | None = None
         self._make_item: MakeItem | None = None  # None until the header has come
+        self._has_returns = True  # whether lines end in \r\n: as the header does
 
     def feed(self, data: bytes) -> Iterator[Imported | BadInput]:
         """Yield the items of the rows that a chunk completes."""
@@ -91,31 +95,28 @@ class CsvImporter:
                 if found is None:
                     continue
                 if isinstance(found, BadInput):
+                    # Rows can't be understood without the first line.
+                    self.broken = self.broken or self._make_item is None
                     yield found
                     if self.broken:
                         return
                     continue
                 cells = found
             else:
-                if line.endswith(b"\r"):
-                    line = line[:-1]  # noqa: PLW2901
-                if not line:
+                row = line[:-1] if self._has_returns and line.endswith(b"\r") else line
+                if not row:
                     continue
-                cells = line.split(separator)
-            if self._make_item is None:
-                yield from self._read_header(cells, begin)
-                if self.broken:
-                    return
-            else:
+                cells = row.split(separator)
+            if self._make_item is not None:
                 yield self._make_item(cells, begin)
-
-    def _read_header(self, cells: list[bytes], line: int) -> Iterator[BadInput]:
-        cells[0] = cells[0].removeprefix(BYTE_ORDER_MARK)
-        layout = make_layout(cells, self._options)
-        if isinstance(layout, str):
-            self.broken = True
-            yield BadInput(line, f"{layout}; nothing after this was read")
-        else:
+                continue
+            self._has_returns = line is not None and line.endswith(b"\r")
+            cells[0] = cells[0].removeprefix(BYTE_ORDER_MARK)
+            layout = make_layout(cells, self._options)
+            if isinstance(layout, str):
+                self.broken = True
+                yield BadInput(begin, f"{layout}; nothing after this was read")
+                return
             self._make_item = layout
 
     def _quoted_row(self, line: bytes | None, at: int) -> list[bytes] | BadInput | None:
@@ -133,16 +134,16 @@ class CsvImporter:
             return BadInput(row.line, problem)
         if self._make_item is None and row.line == at == 1:
             line = line.removeprefix(BYTE_ORDER_MARK)
-        _split_quoted(line, self._separator, row)
+        _split_quoted(line, self._separator, row, has_returns=self._has_returns)
         if row.is_quoted:
             self._row = row
             return None
         return row.cells if row.problem is None else BadInput(row.line, row.problem)
 
 
-def _split_quoted(line: bytes, separator: bytes, row: _OpenRow) -> None:
+def _split_quoted(line: bytes, separator: bytes, row: _OpenRow, *, has_returns: bool) -> None:
     """Add a line's cells to a row; afterwards `is_quoted` tells whether it goes on."""
-    line_end = len(line) - line.endswith(b"\r")
+    line_end = len(line) - (has_returns and line.endswith(b"\r"))
     at = 0
     while True:
         if row.is_quoted or line.startswith(b'"', at):
@@ -164,18 +165,12 @@ def _split_quoted(line: bytes, separator: bytes, row: _OpenRow) -> None:
 
 def _leave_quotes(line: bytes, at: int, row: _OpenRow) -> int:
     """Return the place behind the closing quote, -1 if it is not in this line."""
-    while True:
-        quote = line.find(b'"', at)
-        if quote < 0:
-            row.pieces.append(line[at:] + b"\n")
-            row.is_quoted = True
-            return -1
-        if not line.startswith(b'"', quote + 1):
-            row.pieces.append(line[at:quote])
-            row.is_quoted = False
-            return quote + 1
-        row.pieces.append(line[at : quote + 1])
-        at = quote + 2
+    found = _QUOTED.match(line, at)
+    assert found is not None
+    piece = found[0].replace(b'""', b'"')
+    row.is_quoted = found.end() == len(line)
+    row.pieces.append(piece + b"\n" if row.is_quoted else piece)
+    return -1 if row.is_quoted else found.end() + 1
 
 
 def make_layout(header: list[bytes], options: InputOptions) -> MakeItem | str:

@@ -6,7 +6,6 @@ parser that gets the value. Each element of an array becomes one record, whose v
 element's JSON without blanks (as `jq -c '.[]'` prints it; a string keeps its quotes).
 """
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -31,8 +30,6 @@ _REST_OF_STRING = re.compile(_IN_STRING, re.DOTALL)
 _NESTED = re.compile(rb'(?:[^"{}\[\]]++|"' + _IN_STRING + rb'")*+', re.DOTALL)
 _OUTER = re.compile(rb'(?:[^"{}\[\],]++|"' + _IN_STRING + rb'")*+', re.DOTALL)
 _BLANKS = re.compile(rb"[ \t\r\n]*+")
-_SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD]")
-
 _decode_string = msgspec.json.Decoder(str).decode
 
 QUOTE, BACKSLASH, COMMA = b'"\\,'
@@ -277,9 +274,10 @@ def raw_content(raw: msgspec.Raw) -> bytes | None:
 
 
 def _foreign_bytes(text: bytes) -> bytes:
-    # Lone surrogates stand for the odd bytes here, so the text must have none of its own.
-    if _SURROGATE.search(text):
-        raise msgspec.DecodeError("neither UTF-8 nor bytes without escapes") from None
+    # Lone surrogates stand for the odd bytes here; the text has none of its own, since the
+    # decoder that made it Raw refuses them.
+    import json
+
     shown = text.decode("utf-8", "surrogateescape")
     value = json.loads(shown)
     assert isinstance(value, str)

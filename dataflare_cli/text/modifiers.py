@@ -31,10 +31,14 @@ def _little(size: int) -> Shape:
     return lambda number: (number & mask).to_bytes(size, "little")
 
 
+def _decimal(number: int) -> bytes:
+    return b"%d" % number
+
+
 # Numbers are cut to what a shape can hold, as in rpk.
 SHAPES: dict[str, Shape] = {
-    "ascii": lambda number: b"%d" % number,
-    "number": lambda number: b"%d" % number,
+    "ascii": _decimal,
+    "number": _decimal,
     "hex": lambda number: b"%x" % (number & (1 << 64) - 1),
     "hex4": _hex(1),
     "hex8": _hex(2),

@@ -141,7 +141,9 @@ class _Parser:
             case "k" | "v" | "s" | "t":
                 return self._text(verb, modifier)
             case "R":
-                return self._number(Op.VALUE_SIZE, _NUMBERS["V"][1], _Modifier("big32"))
+                if has_modifier:
+                    raise self._error("%R takes no modifier: %V{little32} and so on do")
+                return self._number(*_NUMBERS["V"], _Modifier("big32"))
             case "i":
                 numbers = count(1)
                 return _shown(self._shape(modifier), lambda *_: next(numbers))
@@ -152,9 +154,9 @@ class _Parser:
         raise self._error(f"%{verb} is not a verb")
 
     def _number(self, op: Op, number: _Number, modifier: _Modifier) -> Part:
-        if modifier.name in ("", "ascii", "number"):
-            return Instruction(op)
-        return _shown(self._shape(modifier), number)
+        shape = self._shape(modifier)
+        # What the codec writes by itself.
+        return Instruction(op) if shape is SHAPES["ascii"] else _shown(shape, number)
 
     def _shape(self, modifier: _Modifier) -> Shape:
         name = modifier.name or "ascii"

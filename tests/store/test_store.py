@@ -6,6 +6,8 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
@@ -53,52 +55,57 @@ def test_a_directory_is_private(tmp_path: Path) -> None:
     assert 0o600 == (path / "data.mdb").stat().st_mode & 0o777
 
 
-def test_a_busy_store_names_the_holder(tmp_path: Path) -> None:
-    """Waiting for a writer ends at the timeout with its process id and what it does."""
-    Store.open(tmp_path).close()
+@contextmanager
+def stopped_writer(path: Path) -> Iterator[int]:
+    """Have another process hold the writer lock; its id."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
         assert b"held\n" == holder.stdout.readline()
-        with Store.open(tmp_path, lock_timeout_s=0.05) as store:
-            with pytest.raises(Unreachable, match=rf"process {holder.pid} \(hold the lock\)"):
+        yield holder.pid
+        holder.communicate()
+
+
+def test_a_busy_store_names_the_holder(tmp_path: Path) -> None:
+    """Waiting for a writer ends at the timeout with its process id and what it does."""
+    with Store.open(tmp_path, lock_timeout_s=0.05) as store:
+        with stopped_writer(tmp_path) as pid:
+            with pytest.raises(Unreachable, match=rf"process {pid} \(hold the lock\)"):
                 with store.change("test", "x"):
                     pass
-            holder.communicate()
-            with store.change("test", "x") as change:
-                change.put(b"meta", b"a", b"1")
+            with pytest.raises(Unreachable, match="busy"):
+                Store.open(tmp_path / ".." / tmp_path.name, lock_timeout_s=0.05)
+        with store.change("test", "x") as change:
+            change.put(b"meta", b"a", b"1")
+
+
+def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
+    """Who only reads opens the store at once, also beside a stopped writer."""
+    Store.open(tmp_path).close()
+    with stopped_writer(tmp_path), Store.open(tmp_path, read_only=True) as store:
+        with store.view() as view:
+            assert view.get(b"meta", b"format") is not None
 
 
 def test_a_wait_can_be_cancelled(tmp_path: Path) -> None:
     """A process that ends does not wait for its turn."""
-    Store.open(tmp_path).close()
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        with Store.open(tmp_path, lock_timeout_s=60) as store:
-            failures: list[Exception] = []
+    with Store.open(tmp_path, lock_timeout_s=600) as store, stopped_writer(tmp_path):
+        failures: list[Exception] = []
 
-            def wait() -> None:
-                try:
-                    with store.change("test", "x"):
-                        pass
-                except Unreachable as exc:
-                    failures.append(exc)
+        def wait() -> None:
+            try:
+                with store.change("test", "x"):
+                    pass
+            except Unreachable as exc:
+                failures.append(exc)
 
-            waiting = threading.Thread(target=wait)
-            waiting.start()
-            store.lock.cancel()
-            waiting.join(timeout=10)
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        store.lock.cancel()
+        waiting.join(timeout=60)
 
-            assert 1 == len(failures)
-        holder.communicate()
+        assert 1 == len(failures)
 
 
 def test_a_hold_is_for_one_process(tmp_path: Path) -> None:

@@ -10,7 +10,11 @@ from importing import cuts, imported, run_importer
 from dataflare_cli.text.inputs import BadInput, Imported, make_importer
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -62,7 +66,9 @@ def test_lines_are_those_on_which_elements_begin():
 
 def test_a_null_value_is_null_when_asked_for():
     """Without being asked, the JSON null is four letters like any other value."""
-    assert [b"null", b'"x"'] == [e.value for e in imported(run_importer("json-array", b'[null,"x"]'))]
+    assert [b"null", b'"x"'] == [
+        e.value for e in imported(run_importer("json-array", b'[null,"x"]'))
+    ]
     records = imported(run_importer("json-array", b'[null,"x"]', null_value=b"null"))
     assert [None, b'"x"'] == [each.value for each in records]
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataflare_cli.codec.program import Instruction, Op, render
 from dataflare_cli.errors import UsageError
+from dataflare_cli.model import Record
 from dataflare_cli.text.time import format_time, humantime, parse_duration, parse_moment
 
 NOW_MS = 1_793_534_400_123  # 2026-11-01T12:00:00.123Z
@@ -141,3 +143,11 @@ def test_times_round_trip(moment):
 
     assert moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") == shown
     assert ms == parse_moment(shown, NOW_MS)
+
+
+@given(st.integers(-(2**63), 2**63 - 1) | st.integers(-62_167_219_200_001, 253_402_300_800_000))
+def test_times_are_the_codecs(ms):
+    """Invariants: the codec's TIME writes what format_time does, for any timestamp."""
+    record = Record(value=None, timestamp_ms=ms)
+
+    assert format_time(ms).encode() == render((Instruction(Op.TIME),), record, 0)

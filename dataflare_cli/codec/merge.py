@@ -1,0 +1,32 @@
+"""Merging: many small batches, as slow input makes them, become one."""
+
+from collections.abc import Sequence
+
+from dataflare_cli.codec.batch import encode_frame
+from dataflare_cli.codec.engine import Bytes
+from dataflare_cli.codec.frame import PREFIX_BYTES, check_frame
+from dataflare_cli.codec.runs import PythonRun
+from dataflare_cli.errors import DataError
+from dataflare_cli.model import BATCH_BYTES_MAX, TimestampType
+
+# Merging saves 9 of 16 bytes of a record at most (its timestamp delta), so what is larger
+# than this can't fit. Keeps the memory bounded before anything is decoded.
+_PLAIN_BYTES_MAX = 3 * BATCH_BYTES_MAX
+
+
+def merge_entries(flat: Sequence[Bytes]) -> bytearray | None:
+    """Return one sealed frame with the same records, offsets and timestamps.
+
+    None if they can't be one batch: other codecs, timestamps set by the log, timestamps too
+    far apart, or too large together.
+    """
+    headers = [check_frame(flat[at], flat[at + 1]) for at in range(0, len(flat), 2)]
+    if len({header.codec for header in headers}) != 1:
+        return None
+    if any(header.timestamp_type != TimestampType.CREATE for header in headers):
+        return None  # each batch has one append time of its own
+    try:
+        frame = encode_frame(list(PythonRun(flat).records()), headers[0].codec)
+    except DataError:
+        return None
+    return frame if len(frame) - PREFIX_BYTES <= BATCH_BYTES_MAX else None

@@ -1,0 +1,119 @@
+"""Tables and documents: Fluvio's layout, four formats, terminals that stay unharmed."""
+
+import io
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataflare_cli.commands.context import Environment
+from dataflare_cli.commands.render import clean, dump, show_list, show_one, table_lines
+
+COLUMNS = (("NAME", "name"), ("SIZE", lambda row: f"{row['size']} B"), ("NOTE", "note"))
+ROWS = [{"name": "a", "size": 1, "note": None}, {"name": "orders", "size": 86, "note": "x"}]
+
+
+@pytest.fixture
+def env(tmp_path):
+    """An environment whose stdout is the file `out`."""
+    with (tmp_path / "out").open("wb") as file:
+        yield Environment(stdout_fd=file.fileno(), stderr=io.StringIO(), environ={})
+
+
+def printed(tmp_path: Path) -> str:
+    return (tmp_path / "out").read_text(encoding="utf-8")
+
+
+def test_a_list_is_a_borderless_table(env, tmp_path):
+    """One blank around each cell, one more before each line, capitals on top."""
+    show_list(env, ROWS, COLUMNS, "table", empty="none")
+
+    assert ("  NAME    SIZE  NOTE\n  a       1 B\n  orders  86 B  x\n") == printed(tmp_path)
+
+
+def test_an_empty_list_says_so_in_a_table_only(env, tmp_path):
+    """Programs get an empty list."""
+    show_list(env, [], COLUMNS, "table", empty="No topics found")
+    show_list(env, [], COLUMNS, "json", empty="No topics found")
+
+    assert "No topics found\n[]\n" == printed(tmp_path)
+
+
+def test_one_thing_is_key_colon_value(env, tmp_path):
+    """Fluvio's describe: no blank after the colon, indented by two."""
+    fields = (("Name", "name"), ("Partition Count", "size"), ("Reason", "note"))
+    show_one(env, ROWS[0], fields, "table", rule=True)
+
+    assert "  Name:a\n  Partition Count:1\n  Reason:\n  -----------------\n" == printed(tmp_path)
+
+
+def test_documents_are_the_rows_as_they_are(env, tmp_path):
+    """json, yaml and toml carry every field; TOML has no null and no bare list."""
+    assert ROWS == json.loads(dump(ROWS, "json"))
+    assert ROWS == yaml.safe_load(dump(ROWS, "yaml"))
+    assert {"items": [{"name": "a", "size": 1}, ROWS[1]]} == tomllib.loads(
+        dump(ROWS, "toml").decode()
+    )
+    assert '[\n  {\n    "name": "a",' == dump(ROWS, "json").decode()[:22]
+
+
+def test_structs_are_dumped_too():
+    """What the core returns need not be taken apart by hand."""
+
+    class Thing(msgspec.Struct):
+        path: Path | str
+        count: int = 1
+
+    assert {"path": "x", "count": 1} == json.loads(dump(Thing("x"), "json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\tb\r\n", "a\\tb\\r\\n"),
+        ("\x7f\x9b31m", "\\x7f\\x9b31m"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("naïve 日本", "naïve 日本"),
+    ],
+)
+def test_control_characters_are_shown(text, shown):
+    """A topic's name or a record can't move the cursor, set a title or turn text around."""
+    assert shown == clean(text)
+
+
+def test_wide_characters_keep_columns_straight():
+    """Two cells of a terminal each; combining ones none."""
+    rows = [{"name": "日本", "size": 1, "note": "x"}, {"name": "e\u0301", "size": 2, "note": "y"}]
+
+    assert [
+        "  NAME  SIZE  NOTE",
+        "  日本  1 B   x",
+        "  e\u0301     2 B   y",
+    ] == table_lines(rows, COLUMNS)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.dictionaries(TEXTS, st.one_of(TEXTS, st.integers(-(2**63), 2**63 - 1), st.booleans())))
+def test_documents_are_exact_and_harmless(row):
+    """Invariants: what is dumped reads back equal, and no control character is in the text."""
+    for form, read in (("json", json.loads), ("toml", tomllib.loads)):
+        text = dump(row, form).decode()
+        assert row == read(text)
+        assert [] == [each for each in text if each != "\n" and clean(each) != each]
+    assert row == yaml.safe_load(dump(row, "yaml"))
+
+
+def test_dump_ends_in_a_newline():
+    """So that a prompt or the next line begins at the left."""
+    assert {b"\n"} == {dump({"a": 1}, form)[-1:] for form in ("json", "yaml", "toml")}
+    assert os.linesep == "\n"
