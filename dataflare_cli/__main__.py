@@ -37,16 +37,17 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
 
 
 def _run(words: list[str], environment: Environment | None) -> int:
-    from dataflare_cli.commands.context import Environment, boundary, install_signals
+    from dataflare_cli.commands.context import Environment, answering_signals, boundary
 
     env = Environment() if environment is None else environment
-    if environment is None:
-        install_signals()
 
     def act() -> int:
         from dataflare_cli.commands.app import run
 
-        return run(env, words)
+        if environment is not None:
+            return run(env, words)
+        with answering_signals():
+            return run(env, words)
 
     return boundary(env, act)
 

@@ -46,9 +46,9 @@ class Consumers:
                         b"consumers", _key(consumer, partition_id), _VALUE.pack(offset, now_ms)
                     )
 
-    def forget(self, consumer: str, topic: Topic | None, partition: int | None) -> list[
-        ConsumerOffset
-    ]:
+    def forget(
+        self, consumer: str, topic: Topic | None, partition: int | None
+    ) -> list[ConsumerOffset]:
         """Remove a consumer's offsets (of one topic, of one partition); return what went."""
         gone = [
             each

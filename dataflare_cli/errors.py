@@ -22,6 +22,7 @@ fields and compose their own message; `hint` names the next step.
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -62,7 +63,7 @@ class UsageError(DataflareError):
 class NotFound(DataflareError):
     """A named thing does not exist; close matches are offered."""
 
-    _WORDS = {
+    _WORDS: ClassVar = {
         "topic": "Topic not found: {name}",
         "tableformat": "TableFormat not found: {name}",
     }
@@ -80,7 +81,7 @@ class NotFound(DataflareError):
 class AlreadyExists(DataflareError):
     """A name is taken."""
 
-    _WORDS = {"topic": "Topic", "tableformat": "TableFormat"}
+    _WORDS: ClassVar = {"topic": "Topic", "tableformat": "TableFormat"}
 
     def __init__(self, kind: str, name: str, *, hint: str | None = None) -> None:
         self.kind, self.name = kind, name

@@ -9,10 +9,6 @@ from dataflare_cli.codec.runs import PythonRun
 from dataflare_cli.errors import DataError
 from dataflare_cli.model import BATCH_BYTES_MAX, TimestampType
 
-# Merging saves 9 of 16 bytes of a record at most (its timestamp delta), so what is larger
-# than this can't fit. Keeps the memory bounded before anything is decoded.
-_PLAIN_BYTES_MAX = 3 * BATCH_BYTES_MAX
-
 
 def merge_entries(flat: Sequence[Bytes]) -> bytearray | None:
     """Return one sealed frame with the same records, offsets and timestamps.

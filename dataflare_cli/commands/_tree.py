@@ -1,5 +1,6 @@
 """The command tree for completion: generated, see `tree`."""
-# ruff: noqa
+
+# ruff: noqa: ISC004, Q000 - as pprint writes it
 # fmt: off
 from __future__ import annotations
 
@@ -95,6 +96,69 @@ TREE: dict[str, Any] = \
                                       '--help': (None, [], 'Show this message and exit')},
                           'arguments': [('TOPIC', [])],
                           'repeats': True},
+              'produce': {'help': 'Write records to a topic',
+                          'options': {'-f': (':file', [],
+                                             'Read this file instead of stdin (repeatable)'),
+                                      '--file': (':file', [],
+                                                 'Read this file instead of stdin (repeatable)'),
+                                      '--input': ('', [],
+                                                  'One of lines, records, csv, tsv, json-array, '
+                                                  'kcat, rpk, kafka-console'),
+                                      '--key-column': ('', [],
+                                                       'csv, tsv: the column with the key'),
+                                      '--value-column': ('', [],
+                                                         'csv, tsv: the column with the value'),
+                                      '--console-fields': ('', [],
+                                                           'kafka-console: what is printed, as '
+                                                           'timestamp,key,value'),
+                                      '--raw': (None, [], 'The whole input is one record'),
+                                      '-D': ('', [],
+                                             'What ends a record; knows \\n, \\t, \\0 and \\xNN'),
+                                      '--delimiter': ('', [],
+                                                      'What ends a record; knows \\n, \\t, \\0 '
+                                                      'and \\xNN'),
+                                      '--key': ('', [], 'The same key for every record'),
+                                      '--key-separator': ('', [],
+                                                          'Split every line at its first '
+                                                          'separator: key, value'),
+                                      '--header': ('', [],
+                                                   'NAME=VALUE, NAME= (empty) or NAME (null); '
+                                                   'repeatable'),
+                                      '--timestamp': ('', [],
+                                                      'Of every record: ms, RFC 3339 or -1h'),
+                                      '--null-value': ('', [], 'This value means null'),
+                                      '-p': ('', [], 'Write to this partition'),
+                                      '--partition': ('', [], 'Write to this partition'),
+                                      '--partitioner': ('', [],
+                                                        "sip (Fluvio's), murmur2 (Kafka's) or "
+                                                        'round-robin'),
+                                      '--keep-partitions': (None, [],
+                                                            "Take each record's partition from "
+                                                            'the input'),
+                                      '--compression': ('', [],
+                                                        'none, gzip, snappy, lz4 or zstd'),
+                                      '--linger': ('', [], 'Wait for more input before storing'),
+                                      '--batch-size': ('', [], 'No batch is larger, in bytes'),
+                                      '--max-request-size': ('', [],
+                                                             'No record is larger, in bytes'),
+                                      '--durability': ('', [],
+                                                       'full, or relaxed (a power cut may lose '
+                                                       'the last commit)'),
+                                      '--atomic': (None, [],
+                                                   'Store all of the input or none of it (up to '
+                                                   '64 MiB)'),
+                                      '--create': (None, [], 'Create the topic if it is missing'),
+                                      '--rate': ('', [], 'At most this fast, as in 500/s'),
+                                      '--tee': (None, [],
+                                                'Pass the input on to stdout once it is stored'),
+                                      '--report': ('', [], 'json: what was stored, on stderr'),
+                                      '-v': (None, [], 'With --key-separator: print [key] value'),
+                                      '--verbose': (None, [],
+                                                    'With --key-separator: print [key] value'),
+                                      '-h': (None, [], 'Show this message and exit'),
+                                      '--help': (None, [], 'Show this message and exit')},
+                          'arguments': [('TOPIC', [])],
+                          'repeats': False},
               'profile': {'help': 'Manage profiles: named settings, such as a data directory',
                           'options': {'-h': (None, [], 'Show this message and exit'),
                                       '--help': (None, [], 'Show this message and exit')},

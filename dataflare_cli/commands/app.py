@@ -89,7 +89,8 @@ class Root(TyperGroup):
         """
         command = self.get_command(ctx, args[0])
         if command is None:
-            words = [word for entry in COMMANDS for word in (entry.name, *entry.aliases)]
+            known = [entry for entry in COMMANDS if entry.exists]
+            words = [word for entry in known for word in (entry.name, *entry.aliases)]
             close = difflib.get_close_matches(args[0], words, n=3)
             raise UsageError(
                 f"unrecognized command {args[0]!r}",

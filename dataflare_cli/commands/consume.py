@@ -3,7 +3,7 @@
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from dataflare_cli.catalog import Catalog, check_name
 from dataflare_cli.commands.context import Environment
@@ -12,9 +12,6 @@ from dataflare_cli.errors import DataError, NothingProcessed, UsageError
 from dataflare_cli.model import Topic
 from dataflare_cli.text.offsets import OffsetSpec, Position, parse_offset
 from dataflare_cli.text.time import parse_duration
-
-if TYPE_CHECKING:
-    from dataflare_cli.stream.positions import Wanted
 
 OUTPUTS = (
     "dynamic",
@@ -45,9 +42,7 @@ class Request:
       dataflare consume orders -B -d -O records | jq .key
     """
 
-    topic: Annotated[
-        list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read")
-    ] = None
+    topic: Annotated[list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read")] = None
     regex: Annotated[
         str | None, option("-r", "--regex", help="Read all topics whose whole name matches")
     ] = None
@@ -90,9 +85,9 @@ class Request:
     timeout: Annotated[
         str | None, option("--timeout", metavar="DURATION", help="Give up after so long (124)")
     ] = None
-    output: Annotated[
-        str | None, option("-O", "--output", help="One of " + ", ".join(OUTPUTS))
-    ] = None
+    output: Annotated[str | None, option("-O", "--output", help="One of " + ", ".join(OUTPUTS))] = (
+        None
+    )
     format: Annotated[
         str | None, option("-F", "--format", help="Template: '{{key}} {{value}} {{offset}}'")
     ] = None
@@ -107,28 +102,30 @@ class Request:
     suppress_unknown: Annotated[
         bool, option("--suppress-unknown", help="json: leave out what is not JSON")
     ] = False
-    truncate: Annotated[
-        bool, option("--truncate", help="Cut lines to the terminal's width")
-    ] = False
+    truncate: Annotated[bool, option("--truncate", help="Cut lines to the terminal's width")] = (
+        False
+    )
     grep: Annotated[
         list[str] | None,
-        option("-G", "--grep", help="Only records that match: k:, v:, h: and a pattern (all of them)"),
+        option(
+            "-G", "--grep", help="Only records that match: k:, v:, h: and a pattern (all of them)"
+        ),
     ] = None
-    order: Annotated[
-        str | None, option("--order", help="time: merge partitions by timestamp")
-    ] = None
+    order: Annotated[str | None, option("--order", help="time: merge partitions by timestamp")] = (
+        None
+    )
     consumer: Annotated[
         str | None, option("-c", "--consumer", help="Resume where this consumer stopped")
     ] = None
-    no_commit: Annotated[
-        bool, option("--no-commit", help="Look without moving the consumer")
-    ] = False
+    no_commit: Annotated[bool, option("--no-commit", help="Look without moving the consumer")] = (
+        False
+    )
     disable_progressbar: Annotated[
         bool, option("--disable-progressbar", hidden=True, help="No effect")
     ] = False
-    maxbytes: Annotated[
-        int | None, option("-b", "--maxbytes", hidden=True, help="No effect")
-    ] = None
+    maxbytes: Annotated[int | None, option("-b", "--maxbytes", hidden=True, help="No effect")] = (
+        None
+    )
     isolation: Annotated[str | None, option("--isolation", hidden=True, help="No effect")] = None
 
 
@@ -138,7 +135,8 @@ def consume(env: Environment, request: Request) -> None:
     from dataflare_cli.stream.positions import Wanted
 
     _refuse_contradictions(request)
-    store = env.open_store(create=False, durability="full")
+    moves_consumer = request.consumer is not None and not request.no_commit
+    store = env.open_store(create=False, read_only=not moves_consumer)
     wanted = Wanted(
         spec=_offset_spec(request),
         stop_at_end=request.disable_continuous,

@@ -54,8 +54,10 @@ class Session:
         self.topics, self.wanted = topics, wanted
         self.log, self.consumers = Log(store), Consumers(store)
         self.left = request.max_records
-        self.formatters = {topic.topic_id: self._formatter(topic) for topic in topics}
-        self.matches = _filter(request.grep)
+        # One output: they share its header, its footer and, in a table, its columns.
+        self.output = self._formatter(topics[0])
+        self.formatters = {each.topic_id: self.output.for_topic(each.name) for each in topics}
+        self.filters = {each.topic_id: _filter(request.grep, each.name) for each in topics}
         self.tracks: list[Track] = []
         self._committed: dict[tuple[Topic, int], int] = {}
         self._commit_due = time.monotonic() + COMMIT_INTERVAL_S
@@ -81,25 +83,30 @@ class Session:
             self.env.detail("End-offset has been reached; exiting")
 
     def _print(self, reader: Reader) -> None:
-        for formatter in self.formatters.values():
-            self.env.write(formatter.header())
+        self.env.write(self.output.header())
         if self.left != 0:
             if self.request.order == "time":
                 self._print_merged(reader)
             else:
-                reader.on_idle = self._commit_if_due
+                reader.on_idle = self._rest
                 for track, run in reader.runs():
                     self._print_run(track, run)
                     if self.left == 0:
                         break
                     self._commit_if_due()
-        for formatter in self.formatters.values():
-            self.env.write(formatter.footer())
+        self.env.write(self.output.footer())
+        self.say_problems()
+
+    def _rest(self) -> None:
+        """Everything there was is written; more may take a while."""
+        self.env.write(self.output.refresh())
+        self.say_problems()
+        self._commit_if_due()
 
     def _print_run(self, track: Track, run: "Run") -> None:
         program = self.formatters[track.topic.topic_id].program
         stop = min(track.end, run.next_offset)
-        if program is None or self.matches is not None:
+        if program is None or self.request.grep:
             self._print_records(track, run.records(track.offset, stop), stop)
             return
         while track.offset < stop and self.left != 0:
@@ -116,58 +123,37 @@ class Session:
                 self.left -= rendered.record_count
 
     def _print_records(self, track: Track, records: Iterator[Record], stop: int) -> None:
-        formatter = self.formatters[track.topic.topic_id]
-        parts: list[bytes] = []
-        size = 0
+        pending = _Pending(self)
         for record in records:
-            if self.matches is None or self.matches(record):
-                parts.append(formatter.format(record, track.partition))
-                size += len(parts[-1])
-                if self.left is not None:
-                    self.left -= 1
-            if size >= FLUSH_BYTES or self.left == 0:
-                self._flush(formatter, parts)
-                size = 0
-                track.advance(record.offset + 1)
+            if pending.take(track, record):
+                pending.flush()
                 if self.left == 0:
+                    track.advance(record.offset + 1)
                     return
-        self._flush(formatter, parts)
+        pending.flush()
         track.advance(stop)
 
     def _print_merged(self, reader: Reader) -> None:
-        parts: list[bytes] = []
-        seen: dict[Track, int] = {}
+        pending = _Pending(self)
 
-        def flush() -> None:
-            for formatter in self.formatters.values():
-                self._flush(formatter, parts)
-            for track, offset in seen.items():
-                track.seen = offset
-            seen.clear()
-            self._commit_if_due()
+        def rest() -> None:
+            pending.flush()
+            self._rest()
 
-        reader.on_idle = flush
-        size = 0
+        reader.on_idle = rest
         for track, record in reader.merged():
-            seen[track] = record.offset
-            if self.matches is None or self.matches(record):
-                formatter = self.formatters[track.topic.topic_id]
-                parts.append(formatter.format(record, track.partition))
-                size += len(parts[-1])
-                if self.left is not None:
-                    self.left -= 1
-            if size >= FLUSH_BYTES or self.left == 0:
-                flush()
-                size = 0
+            if pending.take(track, record):
+                pending.flush()
+                self._commit_if_due()
                 if self.left == 0:
                     return
-        flush()
+        pending.flush()
 
-    def _flush(self, formatter: Formatter, parts: list[bytes]) -> None:
-        self.env.write(b"".join(parts))
-        parts.clear()
-        for problem in formatter.take_problems():
-            self.env.warn(problem)
+    def say_problems(self) -> None:
+        """Tell which records could not be shown."""
+        for formatter in {id(each): each for each in self.formatters.values()}.values():
+            for problem in formatter.take_problems():
+                self.env.warn(problem)
 
     def _formatter(self, topic: Topic) -> Formatter:
         request = self.request
@@ -191,6 +177,7 @@ class Session:
                 topic=topic.name,
                 terminal=self.env.stdout_is_terminal,
                 width=self.env.width,
+                height=self.env.height,
             )
         )
 
@@ -247,13 +234,45 @@ class Session:
         )
 
 
+class _Pending:
+    """Formatted records that are not written yet, and how far each track is once they are."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._seen: dict[Track, int] = {}
+
+    def take(self, track: Track, record: Record) -> bool:
+        """Format a record, if it is wanted; tell whether it is time to write."""
+        session, topic_id = self._session, track.topic.topic_id
+        self._seen[track] = record.offset
+        matches = session.filters[topic_id]
+        if matches is None or matches(record):
+            self._parts.append(session.formatters[topic_id].format(record, track.partition))
+            self._size += len(self._parts[-1])
+            if session.left is not None:
+                session.left -= 1
+        return self._size >= FLUSH_BYTES or session.left == 0
+
+    def flush(self) -> None:
+        """Write everything; the tracks have then seen it."""
+        self._session.env.write(b"".join(self._parts))
+        self._session.say_problems()
+        self._parts.clear()
+        self._size = 0
+        for track, offset in self._seen.items():
+            track.seen = offset
+        self._seen.clear()
+
+
 def _seconds(text: str | None) -> float | None:
     return None if text is None else parse_duration(text)
 
 
-def _filter(texts: list[str] | None) -> Callable[[Record], bool] | None:
+def _filter(texts: list[str] | None, topic: str) -> Callable[[Record], bool] | None:
     if not texts:
         return None
     from dataflare_cli.text.grep import compile_filter
 
-    return compile_filter(texts)
+    return compile_filter(texts, topic)

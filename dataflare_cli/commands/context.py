@@ -15,8 +15,8 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TextIO
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = "dataflare-cli"
 ANSWER_BYTES_MAX = 1024
 WIDTH_DEFAULT = 80
+HEIGHT_DEFAULT = 24
 
 
 class Terminated(BaseException):
@@ -224,6 +225,13 @@ class Environment:
             return os.get_terminal_size(self.stdout_fd).columns or WIDTH_DEFAULT
         return WIDTH_DEFAULT
 
+    @property
+    def height(self) -> int:
+        """The lines of the terminal."""
+        with suppress(OSError):
+            return os.get_terminal_size(self.stdout_fd).lines or HEIGHT_DEFAULT
+        return HEIGHT_DEFAULT
+
 
 def boundary(env: Environment, act: Callable[[], int]) -> int:
     """Run a command and return the exit code; the only place that prints errors."""
@@ -247,13 +255,23 @@ def boundary(env: Environment, act: Callable[[], int]) -> int:
         env.close()
 
 
-def install_signals() -> None:
-    """Make SIGTERM pass through commands as `Terminated`, unless the parent ignores it."""
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+@contextmanager
+def answering_signals() -> Iterator[None]:
+    """Let SIGTERM pass through the block as `Terminated`; a second one kills at once.
+
+    Where the parent has it ignored, it stays ignored.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if before is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(_signal: int, _frame: "FrameType | None") -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise Terminated
 
 

@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from dataflare_cli.catalog import Catalog, check_name
+from dataflare_cli.codec.lines import TextOptions
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, command_of, option
-from dataflare_cli.codec.lines import TextOptions
 from dataflare_cli.errors import AlreadyExists, DataError, NotFound, UsageError
 from dataflare_cli.model import (
     BATCH_BYTES_MAX,
@@ -26,8 +26,11 @@ from dataflare_cli.stream.ingest import IngestOptions
 from dataflare_cli.text.time import parse_duration, parse_moment
 from dataflare_cli.text.units import parse_bytes
 
+if TYPE_CHECKING:
+    from dataflare_cli.store import Durability
+
 INPUT_FORMATS = ("lines", "records", "csv", "tsv", "json-array", "kcat", "rpk", "kafka-console")
-DURABILITIES = ("full", "relaxed")
+DURABILITIES: "dict[str, Durability]" = {"full": "full", "relaxed": "relaxed"}
 PARTITIONERS = {
     "sip": Partitioner.SIP,
     "murmur2": Partitioner.MURMUR2,
@@ -57,6 +60,16 @@ class Request:
         option("-f", "--file", help="Read this file instead of stdin (repeatable)"),
     ] = None
     input: Annotated[str, option("--input", help="One of " + ", ".join(INPUT_FORMATS))] = "lines"
+    key_column: Annotated[
+        str | None, option("--key-column", help="csv, tsv: the column with the key")
+    ] = None
+    value_column: Annotated[
+        str | None, option("--value-column", help="csv, tsv: the column with the value")
+    ] = None
+    console_fields: Annotated[
+        str | None,
+        option("--console-fields", help="kafka-console: what is printed, as timestamp,key,value"),
+    ] = None
     raw: Annotated[bool, option("--raw", help="The whole input is one record")] = False
     delimiter: Annotated[
         str, option("-D", "--delimiter", help="What ends a record; knows \\n, \\t, \\0 and \\xNN")
@@ -98,19 +111,20 @@ class Request:
         str, option("--max-request-size", metavar="BYTES", help="No record is larger, in bytes")
     ] = str(REQUEST_BYTES_DEFAULT)
     durability: Annotated[
-        str, option("--durability", help="full, or relaxed (a power cut may lose the last commit)")
-    ] = "full"
+        str | None,
+        option("--durability", help="full, or relaxed (a power cut may lose the last commit)"),
+    ] = None
     atomic: Annotated[
         bool, option("--atomic", help="Store all of the input or none of it (up to 64 MiB)")
     ] = False
     create: Annotated[bool, option("--create", help="Create the topic if it is missing")] = False
     rate: Annotated[str | None, option("--rate", help="At most this fast, as in 500/s")] = None
-    tee: Annotated[
-        bool, option("--tee", help="Pass the input on to stdout once it is stored")
-    ] = False
-    report: Annotated[
-        str | None, option("--report", help="json: what was stored, on stderr")
-    ] = None
+    tee: Annotated[bool, option("--tee", help="Pass the input on to stdout once it is stored")] = (
+        False
+    )
+    report: Annotated[str | None, option("--report", help="json: what was stored, on stderr")] = (
+        None
+    )
     verbose: Annotated[
         bool, option("-v", "--verbose", help="With --key-separator: print [key] value")
     ] = False
@@ -126,7 +140,10 @@ def produce(env: Environment, request: Request) -> None:
     from dataflare_cli.log import Log
 
     options = _plan(request)
-    store = env.open_store(create=request.create, durability=request.durability)
+    durability = None
+    if request.durability is not None:
+        durability = _choice("--durability", request.durability, DURABILITIES)
+    store = env.open_store(create=request.create, durability=durability)
     topic = _find_topic(Catalog(store), request)
     text = options.text
     if request.partition is not None and request.partition >= len(topic.partition_ids):
@@ -173,7 +190,6 @@ def _plan(request: Request) -> IngestOptions:
 def _refuse_contradictions(request: Request) -> None:
     check_name(request.topic)
     _choice("--input", request.input, dict.fromkeys(INPUT_FORMATS))
-    _choice("--durability", request.durability, dict.fromkeys(DURABILITIES))
     if request.report is not None:
         _choice("--report", request.report, {"json": None})
     contradictions = (
@@ -181,9 +197,15 @@ def _refuse_contradictions(request: Request) -> None:
         (request.raw and request.key_separator is not None, "--raw, --key-separator"),
         (request.raw and request.input != "lines", "--raw, --input"),
         (request.raw and request.rate is not None, "--raw, --rate"),
-        (request.input != "lines" and request.key_separator is not None, "--input, --key-separator"),
+        (
+            request.input != "lines" and request.key_separator is not None,
+            "--input, --key-separator",
+        ),
         (request.input != "lines" and request.rate is not None, "--input, --rate"),
-        (request.partition is not None and request.keep_partitions, "--partition, --keep-partitions"),
+        (
+            request.partition is not None and request.keep_partitions,
+            "--partition, --keep-partitions",
+        ),
         (request.atomic and request.tee, "--atomic, --tee"),
         (request.tee and request.verbose, "--tee, --verbose"),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dataflare_cli.commands.context import Environment, Terminated
 from dataflare_cli.errors import DataError, PartialFailure, RecordTooLarge, Unreachable
 from dataflare_cli.model import MIB, Topic
-from dataflare_cli.stream.ingest import BadInput, Ingest, IngestOptions
+from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
 from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ class Session:
     def run(self) -> None:
         """Read every input to its end; everything is stored when it returns."""
         request = self.request
-        if not request.file and self.env.stdin_is_terminal and not request.raw:
-            if request.input == "lines":
-                self._prompt()
-                return
+        asks = not request.file and self.env.stdin_is_terminal
+        if asks and not request.raw and request.input == "lines":
+            self._prompt()
+            return
         for path in request.file or [STDIN]:
             with self._opened(path) as handle:
                 self._take(handle, "stdin" if path == STDIN else str(path))
@@ -73,9 +73,14 @@ class Session:
             from dataflare_cli.text.inputs import make_importer
 
             text = self.options.text
+            request = self.request
+            fields = request.console_fields
             importer = make_importer(
-                self.request.input,
+                request.input,
                 null_value=text.null_value,
+                key_column=request.key_column,
+                value_column=request.value_column,
+                console_fields=None if fields is None else tuple(fields.split(",")),
                 record_bytes_max=text.record_bytes_max,
             )
             self.ingest.imported(handle, name, importer)
@@ -125,7 +130,7 @@ class Session:
                 hint=f"the other {self.writer.record_count} are",
             )
 
-    def _report_bad(self, bad: BadInput) -> None:
+    def _report_bad(self, bad: BadRecord) -> None:
         if self.ingest.bad_count <= BAD_LINES_SHOWN:
             self.env.warn(f"{bad.source}, line {bad.line}: {bad.problem}")
         elif self.ingest.bad_count == BAD_LINES_SHOWN + 1:

@@ -17,12 +17,12 @@ _Request = TypeVar("_Request")
 
 
 def option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word for it
-    """Return what stands in `Annotated[type, option(…)]` for an option."""
+    """Describe an option; stands in `Annotated` beside the field's type."""
     return typer.Option(*names, help=help, **more)
 
 
 def argument(*, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word for it
-    """Return what stands in `Annotated[type, argument(…)]` for a positional argument."""
+    """Describe a positional argument; stands in `Annotated` beside the field's type."""
     return typer.Argument(help=help, **more)
 
 
@@ -36,9 +36,7 @@ def command_of(
 
     hints = get_type_hints(request, include_extras=True)
     parameters = [
-        inspect.Parameter(
-            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-        )
+        inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     ]
     for each in dataclasses.fields(request):  # type: ignore[arg-type]
         default = inspect.Parameter.empty if each.default is dataclasses.MISSING else each.default

@@ -24,7 +24,8 @@ NAMED = ("TOPIC", "PROFILE", "CONSUMER", "TABLE-FORMAT", "SETTING")
 TABLE_FILE = Path(__file__).with_name("_tree.py")
 SCRIPTS_DIRECTORY = Path(__file__).parents[2] / "completions"
 HEADER = '''"""The command tree for completion: generated, see `tree`."""
-# ruff: noqa
+
+# ruff: noqa: ISC004, Q000 - as pprint writes it
 # fmt: off
 from __future__ import annotations
 

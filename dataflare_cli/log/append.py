@@ -91,7 +91,9 @@ def append_frames(
     for tail in tails.values():
         write_row(change, tail.partition_id, tail.row)
     for tail in tails.values():
-        crossed = tail.first_offset // MERGE_EVERY_OFFSETS != tail.next_offset // MERGE_EVERY_OFFSETS
+        crossed = (
+            tail.first_offset // MERGE_EVERY_OFFSETS != tail.next_offset // MERGE_EVERY_OFFSETS
+        )
         if crossed and tail.last_frame_bytes < SMALL_FRAME_BYTES:
             merge_tail(change, topic, tail.partition_id)
     return appended

@@ -56,7 +56,9 @@ class Log:
             change.after_commit.append(lambda: ring(self.store.path, topic.topic_id))
         return appended
 
-    def read(self, topic: Topic, partition: int, offset: int, end: int = OFFSET_MAX) -> "Run | None":
+    def read(
+        self, topic: Topic, partition: int, offset: int, end: int = OFFSET_MAX
+    ) -> "Run | None":
         """Return the batches from the one with `offset` on as a verified copy; None at the end.
 
         A run may begin before `offset` (whole batches), or after it where older records

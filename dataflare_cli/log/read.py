@@ -118,9 +118,7 @@ def find_time(view: "View", topic: Topic, partition: int, timestamp_ms: int, *, 
     return end
 
 
-def describe_partition(
-    view: "View", topic: Topic, partition: int, *, now_ms: int
-) -> PartitionInfo:
+def describe_partition(view: "View", topic: Topic, partition: int, *, now_ms: int) -> PartitionInfo:
     """Return what `partition list` shows."""
     topic = current_topic(view, topic)
     partition_id = partition_id_of(topic, partition)
@@ -130,9 +128,13 @@ def describe_partition(
     if start < end:
         log = view.cursor(b"log")
         seek_batch(log, partition_id, start)
-        first_ms = _timestamp_or_none(codec.read_header(log.value(), codec.PREFIX_BYTES), first=True)
+        first_ms = _timestamp_or_none(
+            codec.read_header(log.value(), codec.PREFIX_BYTES), first=True
+        )
         seek_last(log, partition_id)
-        last_ms = _timestamp_or_none(codec.read_header(log.value(), codec.PREFIX_BYTES), first=False)
+        last_ms = _timestamp_or_none(
+            codec.read_header(log.value(), codec.PREFIX_BYTES), first=False
+        )
     return PartitionInfo(
         topic=topic.name,
         partition=partition,

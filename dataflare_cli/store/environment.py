@@ -79,7 +79,7 @@ class View:
         cursor = self.cursor(database)
         if cursor.set_range(prefix) if prefix else cursor.first():
             for key, value in cursor:
-                if not bytes(key[: len(prefix)]) == prefix:
+                if bytes(key[: len(prefix)]) != prefix:
                     return
                 yield bytes(key), bytes(value)
 
@@ -141,7 +141,7 @@ class Store:
         self._commits = 0
         self._env: lmdb.Environment | None = None
         self._inode = (0, 0)
-        self._databases: dict[bytes, object] = {}
+        self._databases: dict[bytes, lmdb._Database] = {}
 
     @classmethod
     def open(
@@ -170,9 +170,7 @@ class Store:
             )
         if exists and not read_only:
             read_only = _mounted_read_only(path)
-        store = cls(
-            path, read_only=read_only, durability=durability, lock_timeout_s=lock_timeout_s
-        )
+        store = cls(path, read_only=read_only, durability=durability, lock_timeout_s=lock_timeout_s)
         try:
             if not read_only:
                 _make_directories(path)
@@ -181,7 +179,7 @@ class Store:
             raise unreachable(path, exc) from exc
         return store
 
-    def database(self, name: bytes) -> object:
+    def database(self, name: bytes) -> "lmdb._Database":
         """Return LMDB's handle of a named database."""
         return self._databases[name]
 
@@ -253,9 +251,7 @@ class Store:
     def _begin_read(self) -> lmdb.Transaction:
         for _ in range(3):
             try:
-                txn = _retry_same_pid(
-                    self.path, lambda: self.environment.begin(buffers=True)
-                )
+                txn = _retry_same_pid(self.path, lambda: self.environment.begin(buffers=True))
             except lmdb.MapResizedError:
                 self.environment.set_mapsize(0)
                 continue
@@ -372,9 +368,7 @@ class Store:
             with self.lock.held("create store"):
                 self._initialise()
         if self.read_only:
-            self._databases = {
-                name: environment.open_db(name, create=False) for name in DATABASES
-            }
+            self._databases = {name: environment.open_db(name, create=False) for name in DATABASES}
         else:
             # Outside a read-only environment LMDB opens handles in a write transaction
             # only: take our lock first, which unlike LMDB's can be waited for.
@@ -445,7 +439,7 @@ def _retry_same_pid(path: Path, begin: Callable[[], _T]) -> _T:
             if time.monotonic() > deadline:
                 raise Unreachable(
                     str(path),
-                    f"a process of another container with this one's id ({os.getpid()}) has it open",
+                    f"another container's process with this one's id ({os.getpid()}) has it open",
                     hint="start the command again, or share the process ids (--pid=host)",
                 ) from exc
             time.sleep(0.02)

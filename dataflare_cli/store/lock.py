@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from dataflare_cli.errors import Unreachable
 
@@ -89,7 +90,7 @@ class HoldLock:
         self.path, self.what = path, what
         self._handle = -1
 
-    def __enter__(self) -> "HoldLock":
+    def __enter__(self) -> Self:
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not _try_lock(self._handle):
             holder = _read_holder(self._handle)

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dataflare_cli import codec
 from dataflare_cli.codec.lines import Problem, TextOptions
-from dataflare_cli.errors import RecordTooLarge
+from dataflare_cli.errors import DataError, RecordTooLarge
 from dataflare_cli.model import MIB, Codec, Record
 from dataflare_cli.stream.writer import Portion, TopicWriter
+from dataflare_cli.text.inputs import BadInput, Imported
 
 if TYPE_CHECKING:
     from dataflare_cli.text.inputs import Importer
@@ -36,7 +37,7 @@ _F_SETPIPE_SZ = 1031
 _RECORD_OVERHEAD = 40
 
 
-class BadInput(NamedTuple):
+class BadRecord(NamedTuple):
     """Input that was not stored: its line (1-based) in its file, and why."""
 
     source: str
@@ -65,7 +66,7 @@ class Ingest:
         writer: TopicWriter,
         options: IngestOptions,
         *,
-        on_bad: Callable[[BadInput], None],
+        on_bad: Callable[[BadRecord], None],
     ) -> None:
         self.writer, self.options = writer, options
         self.bad_count = 0
@@ -83,8 +84,7 @@ class Ingest:
         """
         first_line = self.line_count
         buffer = bytearray()
-        for chunk, final in self._chunks(handle, buffer):
-            del chunk
+        for final in self._chunks(handle, buffer):
             consumed = self._encode(buffer, final=final, name=name, first_line=first_line)
             del buffer[:consumed]
             self._refuse_endless_line(buffer, name, first_line)
@@ -107,32 +107,35 @@ class Ingest:
         self._put_records([(record, partition)], b"")
 
     def imported(self, handle: int, name: str, importer: "Importer") -> None:
-        """Store the records of an input format, to its end; bad ones are reported and left out."""
+        """Store the records of an input format, to its end; bad ones are reported and left out.
+
+        Raises:
+            DataError: nothing that follows can be understood; what came before is stored.
+        """
         buffer = bytearray()
-        for chunk, final in self._chunks(handle, buffer):
-            del chunk
+        for final in self._chunks(handle, buffer):
             data = bytes(buffer)
             buffer.clear()
-            records: list[tuple[Record, int | None]] = []
-            items: Iterator[object] = importer.feed(data)
-            self._take_imported(items, records, name)
+            records = self._good_ones(importer.feed(data), name)
             if final:
-                self._take_imported(importer.finish(), records, name)
+                records += self._good_ones(importer.finish(), name)
             self._put_records(records, data)
+            if importer.broken:
+                raise DataError(f"{name} can't be read any further", hint="see the line above")
 
-    def _take_imported(
-        self, items: Iterator[object], records: list[tuple[Record, int | None]], name: str
-    ) -> None:
+    def _good_ones(
+        self, items: Iterator[Imported | BadInput], name: str
+    ) -> list[tuple[Record, int | None]]:
+        records = []
         for item in items:
             self.line_count += 1
-            record: Record | None = getattr(item, "record", None)
-            if record is None:
+            if isinstance(item, Imported):
+                partition = item.partition if self.options.keep_partitions else None
+                records.append((item.record, partition))
+            else:
                 self.bad_count += 1
-                self._on_bad(BadInput(name, item.line, item.problem))  # type: ignore[attr-defined]
-                continue
-            self._check_size(len(record.value or b"") + len(record.key or b""), name, item.line)  # type: ignore[attr-defined]
-            partition: int | None = item.partition  # type: ignore[attr-defined]
-            records.append((record, partition if self.options.keep_partitions else None))
+                self._on_bad(BadRecord(name, item.line, item.problem))
+        return records
 
     def _put_records(self, records: Sequence[tuple[Record, int | None]], source: bytes) -> None:
         """Encode records one by one, grouped by partition into batches."""
@@ -175,9 +178,7 @@ class Ingest:
     def _put(self, frames: list[tuple[int, bytearray]], source: bytes) -> None:
         self.writer.put(Portion(frames, source if self.options.keep_source else b""))
 
-    def _encode(
-        self, buffer: bytearray, *, final: bool, name: str, first_line: int
-    ) -> int:
+    def _encode(self, buffer: bytearray, *, final: bool, name: str, first_line: int) -> int:
         """Encode and hand over all whole lines of a buffer; return how many bytes that was."""
         consumed = 0
         while consumed < len(buffer):
@@ -216,7 +217,7 @@ class Ingest:
             if problem is Problem.TOO_LARGE:
                 self._check_size(size, name, line)
             self.bad_count += 1
-            self._on_bad(BadInput(name, line, "no key separator"))
+            self._on_bad(BadRecord(name, line, "no key separator"))
         self.line_count += result.line_count
 
     def _check_size(self, size: int, name: str, line: int) -> None:
@@ -253,35 +254,34 @@ class Ingest:
             end = found + len(delimiter)
         return end
 
-    def _chunks(self, handle: int, buffer: bytearray) -> Iterator[tuple[int, bool]]:
-        """Fill the buffer; yield (bytes read, whether that was the end) when it is time to encode."""
+    def _chunks(self, handle: int, buffer: bytearray) -> Iterator[bool]:
+        """Fill the buffer; yield whether that was the end, when it is time to encode."""
         poller, is_file = self._watch(handle)
         block_bytes = min(BLOCK_BYTES * max(1, self.options.text.partition_count), BLOCK_BYTES_MAX)
         waiting_since: float | None = None
         fresh = 0
         while True:
             if not is_file:
-                self._wait(poller, handle, self._pause_ms(waiting_since, fresh))
+                poller.poll(self._pause_ms(waiting_since, fresh))
+                self.writer.check()
             readable = is_file or _is_readable(handle)
             if readable:
                 chunk = os.read(handle, max(block_bytes - len(buffer), 65_536))
                 self.bytes_read += len(chunk)
                 if not chunk:
-                    yield fresh, True
+                    yield True
                     return
                 buffer += chunk
                 fresh += len(chunk)
                 waiting_since = waiting_since or time.monotonic()
-            if self._is_due(len(buffer) >= block_bytes, is_file, waiting_since, fresh):
-                yield fresh, False
+            is_full = len(buffer) >= block_bytes
+            if is_full or (not is_file and self._is_due(waiting_since, fresh)):
+                yield False
                 fresh, waiting_since = 0, None
 
-    def _is_due(
-        self, is_full: bool, is_file: bool, waiting_since: float | None, fresh: int
-    ) -> bool:
-        if is_full:
-            return True
-        if not fresh or is_file or waiting_since is None:
+    def _is_due(self, waiting_since: float | None, fresh: int) -> bool:
+        """Tell whether input that does not fill a block is stored now."""
+        if not fresh or waiting_since is None:
             return False
         lingered = time.monotonic() - waiting_since >= self.options.linger_s
         return self.writer.is_idle and lingered
@@ -302,11 +302,6 @@ class Ingest:
             # A larger pipe lets the other side run while we encode; best effort.
             fcntl(handle, _F_SETPIPE_SZ, BLOCK_BYTES)
         return poller, is_file
-
-    def _wait(self, poller: select.poll, handle: int, pause_ms: float | None) -> None:
-        del handle
-        poller.poll(pause_ms)
-        self.writer.check()
 
 
 def _is_readable(handle: int) -> bool:
@@ -329,4 +324,3 @@ def _with_timestamp(record: Record, timestamp_ms: int) -> Record:
 def _wait_s(seconds: float) -> None:
     if seconds > 0:
         time.sleep(seconds)
-

@@ -39,19 +39,18 @@ def tracks_for(log: Log, consumers: Consumers, topic: Topic, wanted: Wanted) -> 
     beyond: list[tuple[int, int, int]] = []
     for partition in partitions:
         start, end = log.bounds(topic, partition)
+        place = _Place(log, topic, partition, start, end)
         stored = None
         if wanted.consumer is not None:
             stored = consumers.offset(wanted.consumer, topic, partition)
-        offset = _start(log, topic, partition, wanted.spec.start, (start, end), stored)
+        offset = place.start_for(wanted.spec.start, stored)
         if offset > end:
             beyond.append((offset, start, end))
-        limit = _resolve(log, topic, partition, wanted.spec.end, (start, end))
+        limit = None if wanted.spec.end is None else place.resolve(wanted.spec.end)
         stop = OFFSET_MAX if limit is None else limit
         if wanted.stop_at_end:
             stop = min(stop, end)
-        tracks.append(
-            Track(topic, partition, offset, stop, has_limit=limit is not None)
-        )
+        tracks.append(Track(topic, partition, offset, stop, has_limit=limit is not None))
     if beyond and len(beyond) == len(tracks):
         offset, start, end = beyond[0]
         raise OffsetOutOfRange(
@@ -65,39 +64,34 @@ def tracks_for(log: Log, consumers: Consumers, topic: Topic, wanted: Wanted) -> 
     return tracks
 
 
-def _start(
-    log: Log,
-    topic: Topic,
-    partition: int,
-    position: Position,
-    bounds: tuple[int, int],
-    stored: int | None,
-) -> int:
-    start, end = bounds
-    if stored is not None and position.kind in ("start", "end", "relative-start", "relative-end"):
-        back = position.kind == "relative-end"
-        shifted = stored + 1 + (-position.value if back else position.value)
-        return max(start, min(shifted, end))
-    found = _resolve(log, topic, partition, position, bounds)
-    assert found is not None
-    return found
+class _Place(NamedTuple):
+    """A partition, with its bounds as they were when the run began."""
 
+    log: Log
+    topic: Topic
+    partition: int
+    start: int
+    end: int
 
-def _resolve(
-    log: Log, topic: Topic, partition: int, position: Position | None, bounds: tuple[int, int]
-) -> int | None:
-    if position is None:
-        return None
-    start, end = bounds
-    value = position.value
-    if position.kind == "start":
-        return start
-    if position.kind == "end":
-        return end
-    if position.kind == "relative-start":
-        return min(end, start + value)
-    if position.kind == "relative-end":
-        return max(start, end - value)
-    if position.kind == "time":
-        return log.offset_for_time(topic, partition, value)
-    return value
+    def start_for(self, position: Position, stored: int | None) -> int:
+        """Return where to begin, given what the consumer has last seen."""
+        if stored is not None and position.kind not in ("offset", "time"):
+            back = position.kind == "relative-end"
+            shifted = stored + 1 + (-position.value if back else position.value)
+            return max(self.start, min(shifted, self.end))
+        return self.resolve(position)
+
+    def resolve(self, position: Position) -> int:
+        """Return the offset a position means here."""
+        match position.kind:
+            case "start":
+                return self.start
+            case "end":
+                return self.end
+            case "relative-start":
+                return min(self.end, self.start + position.value)
+            case "relative-end":
+                return max(self.start, self.end - position.value)
+            case "time":
+                return self.log.offset_for_time(self.topic, self.partition, position.value)
+        return position.value

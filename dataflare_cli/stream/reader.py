@@ -72,8 +72,7 @@ class Limits:
     def is_idle(self, last_news: float) -> bool:
         """Tell whether nothing has come for as long as was allowed."""
         return (
-            self.idle_timeout_s is not None
-            and time.monotonic() - last_news >= self.idle_timeout_s
+            self.idle_timeout_s is not None and time.monotonic() - last_news >= self.idle_timeout_s
         )
 
 
@@ -153,7 +152,7 @@ class Reader:
         if run.start_offset > track.offset:
             self._on_evicted(track, run.start_offset)
             track.offset = run.start_offset
-            if track.is_done:
+            if run.start_offset >= track.end:
                 return None
         return run
 

@@ -167,6 +167,7 @@ def test_version_has_one_source():
 HEAVY = {"wasmtime", "aiokafka", "rich", "cramjam", "google_crc32c", "cryptography", "asyncio"}
 MODEL = {"msgspec", "lmdb", "yaml", "tomllib", "tomli_w"}
 TYPER = {"typer", "click", "dataclasses", "inspect"}
+COMMAND_MODULES = {f"dataflare_cli.commands.{entry.module}" for entry in app.COMMANDS}
 STARTS = {
     "--version": (["--version"], HEAVY | MODEL | TYPER | {"pathlib", "typing", "re", "enum"}),
     "version": (["version"], HEAVY | MODEL | TYPER | {"pathlib", "typing", "re", "enum"}),
@@ -182,7 +183,7 @@ STARTS = {
         ["__complete", "zsh", "--", "profile", "switch", ""],
         HEAVY | MODEL | TYPER,
     ),
-    "--help": (["--help"], HEAVY | MODEL | {"dataflare_cli.store", "dataflare_cli.model"}),
+    "--help": (["--help"], HEAVY | MODEL | {"dataflare_cli.store"} | COMMAND_MODULES),
     "help of a noun": (["profile", "--help"], HEAVY | MODEL | {"dataflare_cli.store"}),
     "a command": (["config", "path"], HEAVY | MODEL | {"dataflare_cli.store"}),
 }

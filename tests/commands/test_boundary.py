@@ -155,6 +155,35 @@ def test_signals_end_quietly(number, code):
         assert code == process.returncode
 
 
+def test_a_second_sigterm_kills():
+    """A command that cleans up for ever can still be ended politely, asked twice."""
+    body = (
+        "try:",
+        "    env.print('ready'); os.read(0, 1)",
+        "finally:",
+        "    env.print('cleaning'); os.read(0, 1)",
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        program(*body), env=process_environ(), stdin=pipe, stdout=pipe
+    ) as process:
+        for word in (b"ready\n", b"cleaning\n"):
+            assert word == process.stdout.readline()
+            process.terminate()
+
+        assert -signal.SIGTERM == process.wait(60)
+
+
+def test_an_ignored_sigterm_stays_ignored():
+    """A parent that protects its children from SIGTERM means it."""
+    done = run_program(
+        "import signal; os.kill(os.getpid(), signal.SIGTERM); env.print('alive')",
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    )
+
+    assert (0, b"alive\n") == (done.returncode, done.stdout)
+
+
 @pytest.mark.parametrize("words", [["--version"], ["version"], ["config", "path"], ["--help"]])
 def test_a_reader_that_went_away_ends_with_141_quietly(words):
     """Writing to a closed pipe is no error and leaves nothing on stderr."""

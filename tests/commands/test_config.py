@@ -475,3 +475,22 @@ def test_settings_are_the_defaults_of_options(home):
     assert shown.text.startswith("     PROFILE")
     failed = run("-P", "x", "profile", env={"DATAFLARE_OUTPUT": "json"})
     assert "error: Profile not found: x" in failed.stderr
+
+
+def test_settings_reach_the_commands_they_are_for(data_dir):
+    """Formats and limits are the defaults of produce and consume, and of nothing else."""
+    run("produce", "t", "--create", stdin=b"12345\n")
+    shown = run("consume", "t", "-B", "-d", env={"DATAFLARE_CONSUME_OUTPUT": "records"})
+    refused = run("produce", "t", stdin=b"12345\n", env={"DATAFLARE_MAX_REQUEST_SIZE": "3"})
+    allowed = run(
+        *("produce", "t", "--max-request-size", "5"),
+        stdin=b"12345\n",
+        env={"DATAFLARE_MAX_REQUEST_SIZE": "3"},
+    )
+
+    assert ("12345", "t") == (shown.json["value"], shown.json["topic"])
+    assert (1, 0) == (refused.code, allowed.code)
+    assert "exceeded maximum request size (3 bytes)" in refused.stderr
+    assert (
+        "12345\n12345\n" == run("consume", "t", "-B", "-d", env={"DATAFLARE_OUTPUT": "json"}).text
+    )
