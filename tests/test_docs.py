@@ -109,7 +109,7 @@ def run_session(steps: list[Step], sandbox: Path) -> list[str]:
         start_new_session=True,
     ) as bash:
         try:
-            output = bash.communicate(timeout=SESSION_S_MAX)[0].decode()
+            output = bash.communicate(timeout=SESSION_S_MAX)[0].decode(errors="backslashreplace")
         finally:
             kill_group(bash.pid)
     *printed, rest = output.split(f"\n{MARK}\n")
@@ -172,7 +172,7 @@ def test_transcripts_are_true(document, tmp_path):
         document.write_text(renewed, encoding="utf-8")
         return
 
-    assert "" == differences
+    assert not differences, "\n" + differences
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -185,7 +185,7 @@ def test_links_lead_somewhere(document):
         if not (document.parent / found["target"]).exists()
     ]
 
-    assert [] == missing
+    assert not missing, f"no such files: {missing}"
 
 
 def document_of(*blocks: str) -> str:

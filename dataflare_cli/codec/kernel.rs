@@ -8,7 +8,7 @@
 //! - No call reads or writes outside the buffers it was given, their slack included, whatever the
 //!   bytes in them are; it neither panics nor runs for longer than linear in their size.
 //! - Every buffer is followed by `SLACK` bytes that may be read, and written if it is output:
-//!   short copies move 16 bytes at a time and may overshoot.
+//!   short copies move 16 or 64 bytes at a time and may overshoot.
 //! - A call that runs out of room says so and can be repeated with more.
 
 #![no_std]

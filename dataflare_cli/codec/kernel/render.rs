@@ -61,7 +61,7 @@ const DIGITS_MAX: usize = 20;
 
 /// A number's text, kept from record to record.
 struct Decimal {
-    text: [u8; 64],
+    text: [u8; 96],
     begin: usize,
     end: usize,
     value: i64,
@@ -70,7 +70,7 @@ struct Decimal {
 impl Decimal {
     #[inline(always)]
     fn new() -> Decimal {
-        Decimal { text: [0; 64], begin: 0, end: 0, value: 0 }
+        Decimal { text: [0; 96], begin: 0, end: 0, value: 0 }
     }
 
     /// Renews the text unless it is that of `value` already.
@@ -129,6 +129,7 @@ struct Context {
     key_factor: u64,
     value_factor: u64,
     has_headers: bool,
+    has_offset: bool,
 }
 
 pub unsafe fn render(c: &mut Control) -> u32 {
@@ -166,9 +167,10 @@ pub unsafe fn render(c: &mut Control) -> u32 {
             }
             break;
         }
-        if offset == entry.next_offset() {
-            number += 1;
+        if offset < entry.next_offset() {
+            break;
         }
+        number += 1;
     }
     if to > c.output && status != DONE {
         // What is finished goes first; the same answer comes again.
@@ -208,7 +210,9 @@ unsafe fn render_entry(
         }
         let delta = if append_time { 0 } else { parts.timestamp_delta };
         to = context.put_record(to, &parts, base_timestamp + delta);
-        context.offset.count_up();
+        if context.has_offset {
+            context.offset.count_up();
+        }
         at = parts.next;
         written += 1;
     }
@@ -233,6 +237,7 @@ unsafe fn prepare(c: &Control) -> Context {
         key_factor: 0,
         value_factor: 0,
         has_headers: false,
+        has_offset: false,
     };
     context.partition.set(c.partition as i64, put_decimal);
     let mut at = program;
@@ -246,6 +251,7 @@ unsafe fn prepare(c: &Control) -> Context {
             KEY => context.key_factor += factor,
             VALUE => context.value_factor += factor,
             HEADERS_JSON => context.has_headers = true,
+            OFFSET => context.has_offset = true,
             _ => {}
         }
         at = at.add(1);

@@ -2,6 +2,8 @@
 //!
 //! Every function writes at `to` and returns the address after what it wrote. The caller has made
 //! sure of the room, and of `SLACK` bytes behind it.
+//!
+//! What is long is not inlined: LLVM would work it out before it is known to be wanted.
 
 use crate::bytes::*;
 use core::arch::wasm32::*;
@@ -19,6 +21,7 @@ pub unsafe fn put_text(to: *mut u8, text: &[u8]) -> *mut u8 {
 }
 
 /// Writes a decimal number (at most 20 bytes).
+#[inline(never)]
 pub unsafe fn put_decimal(mut to: *mut u8, n: i64) -> *mut u8 {
     if n < 0 {
         *to = b'-';
@@ -57,6 +60,7 @@ const YEAR_0_MS: i64 = -62_167_219_200_000;
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
 
 /// Writes a moment as RFC 3339 in UTC with milliseconds, or as it is outside the years 0 to 9999.
+#[inline(never)]
 pub unsafe fn put_time(mut to: *mut u8, ms: i64) -> *mut u8 {
     if ms == -1 {
         return put_text(to, b"NA");
@@ -101,6 +105,7 @@ pub unsafe fn put_mark(to: *mut u8, mark: u8) -> *mut u8 {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes two lower-case hex digits a byte.
+#[inline(never)]
 pub unsafe fn put_hex(mut to: *mut u8, from: *const u8, bytes: usize) -> *mut u8 {
     let digits = v128_load(HEX.as_ptr() as *const v128);
     let low = u8x16_splat(0x0f);
@@ -127,6 +132,7 @@ pub unsafe fn put_hex(mut to: *mut u8, from: *const u8, bytes: usize) -> *mut u8
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Writes standard base64 with padding.
+#[inline(never)]
 pub unsafe fn put_base64(mut to: *mut u8, from: *const u8, bytes: usize) -> *mut u8 {
     let digit = BASE64.as_ptr();
     let mut at = 0;
@@ -153,7 +159,7 @@ pub unsafe fn put_base64(mut to: *mut u8, from: *const u8, bytes: usize) -> *mut
 }
 
 /// Writes a JSON string, or `{"base64":"..."}` if the bytes are not UTF-8.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn put_json(to: *mut u8, from: *const u8, bytes: usize) -> *mut u8 {
     let end = put_json_inside(put_mark(to, b'"'), from, from.add(bytes));
     if end.is_null() {
