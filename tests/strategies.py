@@ -69,11 +69,11 @@ def records(timestamps_ms=timestamps):
     )
 
 
-def record_lists(min_size=1, max_size=6):
+def record_lists(timestamps_ms=timestamps, max_size=6):
     """Return what a batch may hold; some have times that are near each other."""
     near = st.integers(1_700_000_000_000, 1_700_000_000_300)
-    return st.lists(records(), min_size=min_size, max_size=max_size) | st.lists(
-        records(near), min_size=min_size, max_size=max_size
+    return st.lists(records(timestamps_ms), min_size=1, max_size=max_size) | st.lists(
+        records(near), min_size=1, max_size=max_size
     )
 
 

@@ -43,11 +43,11 @@ PLAIN_BYTES = MIB
 RUNNERS_MAX = 2
 # From here on google_crc32c is faster than the kernel, for all that a call costs.
 HOST_CRC_BYTES = 4 * KIB
-# Shorter frames are joined before they are copied, this many parts at a time.
-JOIN_BYTES_MAX = 16 * KIB
+# Shorter parts are joined before they are copied, so many at a time.
+JOIN_BYTES_MAX = 8 * KIB
 JOIN_PARTS = 1024
 
-_UNLIMITED = 0xFFFFFFFF
+_UNLIMITED = _NEVER = 0xFFFFFFFF
 _KEY_BYTES = 12
 _CRC_AT = PREFIX_BYTES + 17
 _CRC_FROM = PREFIX_BYTES + 21
@@ -118,15 +118,22 @@ class _Runner:
             run.take(bytes(self.frames()))
         self._resident = None
 
-    def load(self, run: "KernelRun | None", parts: Sequence[Bytes], lengths: "array[int]") -> bool:
+    def load(
+        self,
+        run: "KernelRun | None",
+        parts: Sequence[Bytes],
+        lengths: "array[int]",
+        host_crc_bytes: int,
+    ) -> bool:
         """Copy a run's bytes, verify and index them; tell whether they are whole.
 
-        `parts` are all keys and frames, or everything in one. Without a run, what is
-        loaded is of use until the next call only.
+        `parts` are all keys and frames, or everything in one. The CRC of frames of at
+        least `host_crc_bytes` was checked before. Without a run, what is loaded is of
+        use until the next call only.
         """
         self.evict()
         count = len(lengths)
-        size = sum(map(len, parts))
+        size = sum(lengths) + count * _KEY_BYTES
         space = Space(self._begin)
         control = self.control
         control.lengths = space.take(4 * count)
@@ -134,7 +141,7 @@ class _Runner:
         control.frames = space.take(size)
         control.frames_bytes = size
         control.entry_count = count
-        control.host_crc_bytes = HOST_CRC_BYTES
+        control.host_crc_bytes = host_crc_bytes
         self._free = self._plain = space.end
         self._program = None
         self._plain_entries.clear()
@@ -142,8 +149,7 @@ class _Runner:
         self.instance.reserve(space.end)
         memory = self.instance.memory
         memory[control.lengths : control.lengths + 4 * count] = memoryview(lengths).cast("B")
-        _copy(parts, memory, control.frames, size)
-        if self.instance.call("load") != DONE:
+        if not _copy(parts, memory, control.frames, size) or self.instance.call("load") != DONE:
             return False
         if run is not None:
             self._resident = weakref.ref(run)
@@ -241,19 +247,21 @@ class _Runner:
         return bool(plains)
 
 
-def _copy(parts: Sequence[Bytes], memory: memoryview, at: int, size: int) -> None:
-    """Copy parts side by side."""
-    if size >= len(parts) // 2 * JOIN_BYTES_MAX:
-        for part in parts:
-            end = at + len(part)
-            memory[at:end] = part
-            at = end
-        return
-    for first in range(0, len(parts), JOIN_PARTS):
-        joined = b"".join(parts[first : first + JOIN_PARTS])
-        end = at + len(joined)
-        memory[at:end] = joined
-        at = end
+def _copy(parts: Sequence[Bytes], memory: memoryview, at: int, size: int) -> bool:
+    """Copy parts side by side; tell whether they are as large as they should be."""
+    end = at + size
+    if size < len(parts) * JOIN_BYTES_MAX:
+        parts = [
+            b"".join(parts[first : first + JOIN_PARTS])
+            for first in range(0, len(parts), JOIN_PARTS)
+        ]
+    for part in parts:
+        after = at + len(part)
+        if after > end:
+            return False
+        memory[at:after] = part
+        at = after
+    return at == end
 
 
 def _pack(program: Program, at: int) -> bytes:
@@ -284,8 +292,13 @@ class KernelRun:
         self._frames: bytes | None = None  # while not in a kernel
         self._python: Run | None = None
         runner = _thread.runner()
+        host_crc_bytes = _NEVER
+        is_whole = True
+        if sum(self._lengths) >= len(flat) * JOIN_BYTES_MAX:
+            host_crc_bytes = HOST_CRC_BYTES
+            is_whole = _host_crcs_hold(flat)
         with runner.lock:
-            is_whole = _host_crcs_hold(flat) and runner.load(self, flat, self._lengths)
+            is_whole = is_whole and runner.load(self, flat, self._lengths, host_crc_bytes)
             if is_whole:
                 self.start_offset: int = runner.control.start
                 self.next_offset: int = runner.control.next_offset
@@ -341,7 +354,7 @@ class KernelRun:
         frames = self._leave()
         runner = _thread.runner()
         with runner.lock:
-            is_whole = runner.load(self, [frames], self._lengths)
+            is_whole = runner.load(self, [frames], self._lengths, 0)
             assert is_whole
             self._runner, self._frames = runner, None
         return runner

@@ -23,8 +23,8 @@ from dataflare_cli.codec.kernel import (
 )
 from dataflare_cli.codec.lines import BadLine, Payload, Problem, TextOptions, TextResult
 from dataflare_cli.codec.partition import pick
-from dataflare_cli.codec.varint import encode_varint
-from dataflare_cli.model import KIB, MIB, Headers, Partitioner
+from dataflare_cli.codec.records import encode_headers
+from dataflare_cli.model import KIB, MIB, Partitioner
 
 KEEP_BYTES_MAX = 48 * MIB
 # Both stay in a core's cache.
@@ -104,7 +104,11 @@ class _Encoder:
             Payload(partition, self._record_count(partition), frames[partition])
             for partition in sorted(frames)
         ]
-        return TextResult(at, control.line_count, payloads, bad, control.round_robin)
+        round_robin = control.round_robin
+        if payloads and options.partition is None and options.partition_count == 1:
+            # What `pick` says after a turn of one.
+            round_robin = 0 if _takes_turns(options) else round_robin
+        return TextResult(at, control.line_count, payloads, bad, round_robin)
 
     def _encode_window(
         self, size: int, is_final: bool, frames: dict[int, bytearray], bad: list[BadLine]
@@ -162,13 +166,12 @@ class _Encoder:
         partition = _fixed_partition(options)
         states = options.partition_count if partition is None else 1
         lines_max = max(LINES_MAX, 4 * states)
-        headers = _encode_headers(options.headers)
         texts = {
             "delimiter": options.delimiter,
             "separator": options.key_separator or b"",
             "null": options.null_value or b"",
             "key": options.key or b"",
-            "headers": headers,
+            "headers": encode_headers(options.headers),
         }
         space = Space(self._begin)
         places = {name: space.take(len(text)) for name, text in texts.items()}
@@ -176,7 +179,7 @@ class _Encoder:
         control = self.control
         control.states = space.take(self._states_bytes)
         control.pieces = space.take(states * _PIECE_BYTES)
-        control.table = space.take(lines_max * _LINE_BYTES if states > 1 else 0)
+        control.table = space.take(lines_max * _LINE_BYTES if partition is None else 0)
         control.table_room = lines_max
         control.bad = space.take(BAD_LINES_MAX * _BAD_BYTES)
         control.bad_room = BAD_LINES_MAX
@@ -204,18 +207,17 @@ def _fixed_partition(options: TextOptions) -> int | None:
     """Return the partition of all records, if it is the same for all."""
     if options.partition is not None:
         return options.partition
-    if options.key is not None and options.partitioner is not Partitioner.ROUND_ROBIN:
+    if options.partition_count == 1:
+        return 0
+    if not _takes_turns(options) and options.key_separator is None:
         return pick(options.partitioner, options.key, options.partition_count, 0)[0]
     return None
 
 
-def _encode_headers(headers: Headers) -> bytes:
-    """Return headers as they end a record: their count and themselves."""
-    parts = [encode_varint(len(headers))]
-    for name, value in headers:
-        parts += (encode_varint(len(name)), name)
-        parts += (encode_varint(-1),) if value is None else (encode_varint(len(value)), value)
-    return b"".join(parts)
+def _takes_turns(options: TextOptions) -> bool:
+    """Tell whether records go round robin."""
+    has_keys = options.key is not None or options.key_separator is not None
+    return not has_keys or options.partitioner is Partitioner.ROUND_ROBIN
 
 
 class _Thread(threading.local):

@@ -38,9 +38,13 @@ class Run(Protocol):
 
     start_offset: int
     next_offset: int
+    record_count: int
 
     def records(self, start: int | None = None, end: int | None = None) -> Iterator[Record]:
-        """Yield the records with offsets in [start, end); Corruption where one is damaged."""
+        """Yield the records with offsets in [start, end); Corruption where one is damaged.
+
+        A batch is wholly readable or wholly refused: none of a damaged one is given.
+        """
         ...
 
     def render(
@@ -52,7 +56,10 @@ class Run(Protocol):
         end: int,
         record_count_max: int | None,
     ) -> Rendered:
-        """Run a program over records in [start, end); may stop early: go on at `next_offset`."""
+        """Run a program over records in [start, end); may stop early: go on at `next_offset`.
+
+        It does so before a damaged batch, too; the call that begins with it is Corruption.
+        """
         ...
 
 
@@ -81,11 +88,15 @@ class PythonRun:
             header = check_frame(key, frame, where)
             if expected is not None and header.base_offset != expected:
                 raise Corruption(where, expected=f"offset {expected}", found=header.base_offset)
+            if bytes(key[:4]) != bytes(flat[0][:4]):
+                partition_id = int.from_bytes(flat[0][:4], "big")
+                raise Corruption(where, expected=f"partition id {partition_id}", found="another")
             expected = header.base_offset + header.record_count
             self._batches.append((header, frame, where))
         assert expected is not None, "a run has a batch"
         self.start_offset = self._batches[0][0].base_offset
         self.next_offset = expected
+        self.record_count = expected - self.start_offset
 
     def records(self, start: int | None = None, end: int | None = None) -> Iterator[Record]:
         """Yield the records with offsets in [start, end)."""
@@ -116,10 +127,14 @@ class PythonRun:
         size, position = 0, low
         if record_count_max is not None:
             high = min(high, low + record_count_max)
-        for record in self.records(low, high):
-            parts.append(render(program, record, partition))
-            size += len(parts[-1])
-            position = record.offset + 1
-            if size >= RENDER_BYTES_MAX:
-                break
+        try:
+            for record in self.records(low, high):
+                parts.append(render(program, record, partition))
+                size += len(parts[-1])
+                position = record.offset + 1
+                if size >= RENDER_BYTES_MAX:
+                    break
+        except Corruption:
+            if not parts:
+                raise
         return Rendered(b"".join(parts), len(parts), position)

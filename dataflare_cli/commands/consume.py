@@ -44,10 +44,12 @@ class Request:
 
     topic: Annotated[list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read")] = None
     regex: Annotated[
-        str | None, option("-r", "--regex", help="Read all topics whose whole name matches")
+        str | None,
+        option("-r", "--regex", metavar="PATTERN", help="Read all topics whose whole name matches"),
     ] = None
     partition: Annotated[
-        list[int] | None, option("-p", "--partition", min=0, help="Only this one (repeatable)")
+        list[int] | None,
+        option("-p", "--partition", metavar="N", min=0, help="Only this one (repeatable)"),
     ] = None
     all_partitions: Annotated[
         bool, option("-A", "--all-partitions", help="All partitions (the default)")
@@ -58,25 +60,31 @@ class Request:
     ] = False
     beginning: Annotated[bool, option("-B", "--beginning", help="Begin at the beginning")] = False
     head: Annotated[
-        int | None, option("-H", "--head", help="Begin N after the beginning", **_OFFSET)
+        int | None,
+        option("-H", "--head", metavar="N", help="Begin N after the beginning", **_OFFSET),
     ] = None
     tail: Annotated[
-        int | None, option("-T", "--tail", help="Begin N before the end", **_OFFSET)
+        int | None, option("-T", "--tail", metavar="N", help="Begin N before the end", **_OFFSET)
     ] = None
-    start: Annotated[int | None, option("--start", help="Begin at this offset", **_OFFSET)] = None
+    start: Annotated[
+        int | None, option("--start", metavar="OFFSET", help="Begin at this offset", **_OFFSET)
+    ] = None
     end: Annotated[
-        int | None, option("--end", help="Stop after this offset (inclusive)", **_OFFSET)
+        int | None,
+        option("--end", metavar="OFFSET", help="Stop after this offset (inclusive)", **_OFFSET),
     ] = None
     offset: Annotated[
         str | None,
         option(
             "-o",
             "--offset",
+            metavar="OFFSET",
             help="start, end, N, N:M, -10, +10, @TIME, @T1:T2, @-1h: (right ends exclusive)",
         ),
     ] = None
     max_records: Annotated[
-        int | None, option("-n", "--max-records", min=0, help="Stop after so many records")
+        int | None,
+        option("-n", "--max-records", metavar="N", min=0, help="Stop after so many records"),
     ] = None
     idle_timeout: Annotated[
         str | None,
@@ -85,19 +93,27 @@ class Request:
     timeout: Annotated[
         str | None, option("--timeout", metavar="DURATION", help="Give up after so long (124)")
     ] = None
-    output: Annotated[str | None, option("-O", "--output", help="One of " + ", ".join(OUTPUTS))] = (
-        None
-    )
+    output: Annotated[
+        str | None,
+        option("-O", "--output", metavar="|".join(OUTPUTS), help="What a record looks like"),
+    ] = None
     format: Annotated[
-        str | None, option("-F", "--format", help="Template: '{{key}} {{value}} {{offset}}'")
+        str | None,
+        option(
+            "-F", "--format", metavar="TEMPLATE", help="Template: '{{key}} {{value}} {{offset}}'"
+        ),
     ] = None
     verbs: Annotated[
-        str | None, option("-f", "--verbs", help="Template as kcat's and rpk's: '%k %v\\n'")
+        str | None,
+        option(
+            "-f", "--verbs", metavar="TEMPLATE", help="Template as kcat's and rpk's: '%k %v\\n'"
+        ),
     ] = None
     key_value: Annotated[bool, option("-k", "--key-value", help="Print [key] value")] = False
     print0: Annotated[bool, option("--print0", help="End records with NUL, not newline")] = False
     table_format: Annotated[
-        str | None, option("--table-format", help="Columns of a stored table format")
+        str | None,
+        option("--table-format", metavar="TABLE-FORMAT", help="Columns of a stored table format"),
     ] = None
     suppress_unknown: Annotated[
         bool, option("--suppress-unknown", help="json: leave out what is not JSON")
@@ -108,14 +124,18 @@ class Request:
     grep: Annotated[
         list[str] | None,
         option(
-            "-G", "--grep", help="Only records that match: k:, v:, h: and a pattern (all of them)"
+            "-G",
+            "--grep",
+            metavar="FILTER",
+            help="Only records that match: k:, v:, h: and a pattern (all of them)",
         ),
     ] = None
-    order: Annotated[str | None, option("--order", help="time: merge partitions by timestamp")] = (
-        None
-    )
+    order: Annotated[
+        str | None, option("--order", metavar="time", help="Merge partitions by timestamp")
+    ] = None
     consumer: Annotated[
-        str | None, option("-c", "--consumer", help="Resume where this consumer stopped")
+        str | None,
+        option("-c", "--consumer", metavar="CONSUMER", help="Resume where this consumer stopped"),
     ] = None
     no_commit: Annotated[bool, option("--no-commit", help="Look without moving the consumer")] = (
         False

@@ -57,49 +57,83 @@ class Request:
     topic: Annotated[str, argument(metavar="TOPIC", help="Topic to write to")]
     file: Annotated[
         list[Path] | None,
-        option("-f", "--file", help="Read this file instead of stdin (repeatable)"),
+        option("-f", "--file", metavar="FILE", help="Read this file instead of stdin (repeatable)"),
     ] = None
-    input: Annotated[str, option("--input", help="One of " + ", ".join(INPUT_FORMATS))] = "lines"
+    input: Annotated[
+        str, option("--input", metavar="|".join(INPUT_FORMATS), help="What the input is")
+    ] = "lines"
     key_column: Annotated[
-        str | None, option("--key-column", help="csv, tsv: the column with the key")
+        str | None, option("--key-column", metavar="NAME", help="csv, tsv: the column with the key")
     ] = None
     value_column: Annotated[
-        str | None, option("--value-column", help="csv, tsv: the column with the value")
+        str | None,
+        option("--value-column", metavar="NAME", help="csv, tsv: the column with the value"),
     ] = None
     console_fields: Annotated[
         str | None,
-        option("--console-fields", help="kafka-console: what is printed, as timestamp,key,value"),
+        option(
+            "--console-fields",
+            metavar="NAMES",
+            help="kafka-console: what is printed, as timestamp,key,value",
+        ),
     ] = None
     raw: Annotated[bool, option("--raw", help="The whole input is one record")] = False
     delimiter: Annotated[
-        str, option("-D", "--delimiter", help="What ends a record; knows \\n, \\t, \\0 and \\xNN")
+        str,
+        option(
+            "-D",
+            "--delimiter",
+            metavar="TEXT",
+            help="What ends a record; knows \\n, \\t, \\0 and \\xNN",
+        ),
     ] = "\\n"
-    key: Annotated[str | None, option("--key", help="The same key for every record")] = None
+    key: Annotated[
+        str | None, option("--key", metavar="TEXT", help="The same key for every record")
+    ] = None
     key_separator: Annotated[
         str | None,
-        option("--key-separator", help="Split every line at its first separator: key, value"),
+        option(
+            "--key-separator",
+            metavar="TEXT",
+            help="Split every line at its first separator: key, value",
+        ),
     ] = None
     header: Annotated[
         list[str] | None,
-        option("--header", help="NAME=VALUE, NAME= (empty) or NAME (null); repeatable"),
+        option(
+            "--header",
+            metavar="HEADER",
+            help="NAME=VALUE, NAME= (empty) or NAME (null); repeatable",
+        ),
     ] = None
     timestamp: Annotated[
-        str | None, option("--timestamp", help="Of every record: ms, RFC 3339 or -1h")
+        str | None,
+        option("--timestamp", metavar="TIME", help="Of every record: ms, RFC 3339 or -1h"),
     ] = None
     null_value: Annotated[
         str | None, option("--null-value", metavar="MARK", help="This value means null")
     ] = None
     partition: Annotated[
-        int | None, option("-p", "--partition", min=0, help="Write to this partition")
+        int | None, option("-p", "--partition", metavar="N", min=0, help="Write to this partition")
     ] = None
     partitioner: Annotated[
-        str, option("--partitioner", help="sip (Fluvio's), murmur2 (Kafka's) or round-robin")
+        str,
+        option(
+            "--partitioner",
+            metavar="|".join(PARTITIONERS),
+            help="Which hash of the key chooses: Fluvio's, Kafka's, none",
+        ),
     ] = "sip"
     keep_partitions: Annotated[
         bool, option("--keep-partitions", help="Take each record's partition from the input")
     ] = False
     compression: Annotated[
-        str | None, option("--compression", help="none, gzip, snappy, lz4 or zstd")
+        str | None,
+        option(
+            "--compression",
+            metavar="|".join(CODECS),
+            help="Of the batches; the topic's, if it has one",
+        ),
     ] = None
     linger: Annotated[
         str, option("--linger", metavar="DURATION", help="Wait for more input before storing")
@@ -112,19 +146,25 @@ class Request:
     ] = str(REQUEST_BYTES_DEFAULT)
     durability: Annotated[
         str | None,
-        option("--durability", help="full, or relaxed (a power cut may lose the last commit)"),
+        option(
+            "--durability",
+            metavar="full|relaxed",
+            help="relaxed: a power cut may lose the last commit",
+        ),
     ] = None
     atomic: Annotated[
         bool, option("--atomic", help="Store all of the input or none of it (up to 64 MiB)")
     ] = False
     create: Annotated[bool, option("--create", help="Create the topic if it is missing")] = False
-    rate: Annotated[str | None, option("--rate", help="At most this fast, as in 500/s")] = None
+    rate: Annotated[
+        str | None, option("--rate", metavar="RATE", help="At most this fast, as in 500/s")
+    ] = None
     tee: Annotated[bool, option("--tee", help="Pass the input on to stdout once it is stored")] = (
         False
     )
-    report: Annotated[str | None, option("--report", help="json: what was stored, on stderr")] = (
-        None
-    )
+    report: Annotated[
+        str | None, option("--report", metavar="json", help="Say on stderr what was stored")
+    ] = None
     verbose: Annotated[
         bool, option("-v", "--verbose", help="With --key-separator: print [key] value")
     ] = False

@@ -127,7 +127,7 @@ class Session:
                 f"{ingest.bad_count} of {ingest.line_count} records were not stored",
                 failed=ingest.bad_count,
                 total=ingest.line_count,
-                hint=f"the other {self.writer.record_count} are",
+                hint=f"{self.writer.record_count} were",
             )
 
     def _report_bad(self, bad: BadRecord) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dataflare_cli import codec
 from dataflare_cli.codec.lines import Problem, TextOptions
 from dataflare_cli.errors import DataError, RecordTooLarge
-from dataflare_cli.model import MIB, Codec, Record
+from dataflare_cli.model import KIB, MIB, Codec, Record
 from dataflare_cli.stream.writer import Portion, TopicWriter
 from dataflare_cli.text.inputs import BadInput, Imported
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from dataflare_cli.text.inputs import Importer
 
 BLOCK_BYTES = MIB
-# Several partitions share a block; each should still come out with a large batch.
 BLOCK_BYTES_MAX = 4 * MIB
+READ_BYTES_MIN = 64 * KIB
 _F_SETPIPE_SZ = 1031
 # What a record costs beyond key and value, at most, without headers (FORMAT.md).
 _RECORD_OVERHEAD = 40
@@ -74,6 +74,9 @@ class Ingest:
         self.bytes_read = 0
         self._on_bad = on_bad
         self._round_robin = 0
+        # Several partitions share a block; each should still come out with a large batch.
+        count = 1 if options.text.partition is not None else options.text.partition_count
+        self._block_bytes = min(BLOCK_BYTES * count, BLOCK_BYTES_MAX)
         self._started = time.monotonic()
 
     def text(self, handle: int, name: str) -> None:
@@ -85,14 +88,17 @@ class Ingest:
         first_line = self.line_count
         buffer = bytearray()
         for final in self._chunks(handle, buffer):
-            consumed = self._encode(buffer, final=final, name=name, first_line=first_line)
+            # Of a full block a rest is kept for the next one, so that batches come out full.
+            is_full = len(buffer) >= self._block_bytes and not final
+            keep = self._block_bytes - 1 if is_full else 0
+            consumed = self._encode(buffer, name, first_line, final=final, keep=keep)
             del buffer[:consumed]
             self._refuse_endless_line(buffer, name, first_line)
 
     def lines(self, data: bytes, name: str) -> None:
         """Store delimited text that is there already; its last line may lack the delimiter."""
         self.bytes_read += len(data)
-        self._encode(bytearray(data), final=True, name=name, first_line=0)
+        self._encode(bytearray(data), name, 0, final=True, keep=0)
 
     def raw(self, data: bytes, name: str) -> None:
         """Store a whole input as one record."""
@@ -178,10 +184,12 @@ class Ingest:
     def _put(self, frames: list[tuple[int, bytearray]], source: bytes) -> None:
         self.writer.put(Portion(frames, source if self.options.keep_source else b""))
 
-    def _encode(self, buffer: bytearray, *, final: bool, name: str, first_line: int) -> int:
-        """Encode and hand over all whole lines of a buffer; return how many bytes that was."""
+    def _encode(
+        self, buffer: bytearray, name: str, first_line: int, *, final: bool, keep: int
+    ) -> int:
+        """Encode and hand over whole lines until at most `keep` bytes are left; return how many."""
         consumed = 0
-        while consumed < len(buffer):
+        while len(buffer) - consumed > keep:
             limit = self._allowed_end(buffer, consumed)
             with memoryview(buffer) as view, view[consumed:limit] as block:
                 result = codec.encode_text(
@@ -257,7 +265,6 @@ class Ingest:
     def _chunks(self, handle: int, buffer: bytearray) -> Iterator[bool]:
         """Fill the buffer; yield whether that was the end, when it is time to encode."""
         poller, is_file = self._watch(handle)
-        block_bytes = min(BLOCK_BYTES * max(1, self.options.text.partition_count), BLOCK_BYTES_MAX)
         waiting_since: float | None = None
         fresh = 0
         while True:
@@ -266,7 +273,7 @@ class Ingest:
                 self.writer.check()
             readable = is_file or _is_readable(handle)
             if readable:
-                chunk = os.read(handle, max(block_bytes - len(buffer), 65_536))
+                chunk = os.read(handle, max(self._block_bytes - len(buffer), READ_BYTES_MIN))
                 self.bytes_read += len(chunk)
                 if not chunk:
                     yield True
@@ -274,10 +281,12 @@ class Ingest:
                 buffer += chunk
                 fresh += len(chunk)
                 waiting_since = waiting_since or time.monotonic()
-            is_full = len(buffer) >= block_bytes
+            is_full = len(buffer) >= self._block_bytes
             if is_full or (not is_file and self._is_due(waiting_since, fresh)):
                 yield False
-                fresh, waiting_since = 0, None
+                # The rest of a full block may hold whole lines: they are due like new ones.
+                fresh = len(buffer) if is_full else 0
+                waiting_since = time.monotonic() if fresh else None
 
     def _is_due(self, waiting_since: float | None, fresh: int) -> bool:
         """Tell whether input that does not fill a block is stored now."""

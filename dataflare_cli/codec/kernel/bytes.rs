@@ -1,7 +1,7 @@
 //! Bytes: copies, searches, big-endian integers, varints and CRC-32C.
 //!
-//! Pointers are addresses in linear memory. `end` is the first address that does not belong to
-//! a value; loads may overshoot it by less than `SLACK`, what they find there is ignored.
+//! `end` is the first address that does not belong to a value; loads may overshoot it by less
+//! than `SLACK`, what they find there is ignored.
 
 use core::arch::wasm32::*;
 
@@ -109,6 +109,16 @@ pub fn zigzag64(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
 }
 
+#[inline(always)]
+pub fn unzigzag32(raw: u32) -> i32 {
+    ((raw >> 1) as i32) ^ -((raw & 1) as i32)
+}
+
+#[inline(always)]
+pub fn unzigzag64(raw: u64) -> i64 {
+    ((raw >> 1) as i64) ^ -((raw & 1) as i64)
+}
+
 /// Returns how many bytes a zig-zagged number takes.
 #[inline(always)]
 pub fn varint_bytes(raw: u32) -> u32 {
@@ -145,106 +155,59 @@ pub unsafe fn put_varlong(mut to: *mut u8, mut raw: u64) -> *mut u8 {
     to.add(1)
 }
 
-/// A place in bytes that are not trusted. After a bad read `at` is beyond `end` for good.
-#[derive(Clone, Copy)]
-pub struct Reader {
-    pub at: usize,
-    pub end: usize,
+/// Reads a minimal 32-bit varint of bytes that are not trusted, or fails.
+///
+/// Reads up to 5 bytes, wherever the value ends: whoever calls compares `at` with the end later.
+#[inline(always)]
+pub unsafe fn read_varint(at: &mut *const u8) -> Option<i32> {
+    let first = **at as u32;
+    if first < 0x80 {
+        *at = at.add(1);
+        return Some(unzigzag32(first));
+    }
+    let second = *at.add(1) as u32;
+    if second.wrapping_sub(1) < 0x7f {
+        *at = at.add(2);
+        return Some(unzigzag32(first & 0x7f | second << 7));
+    }
+    match read_long(at, 5) {
+        Some(raw) if raw <= u32::MAX as u64 => Some(unzigzag32(raw as u32)),
+        _ => None,
+    }
 }
 
-/// No address: larger than any `end`, and stays so when a length is added to it.
-const BAD: usize = usize::MAX;
-
-impl Reader {
-    #[inline(always)]
-    pub fn failed(&self) -> bool {
-        self.at > self.end
+/// Reads a minimal 64-bit varint, up to 10 bytes; otherwise as `read_varint`.
+#[inline(always)]
+pub unsafe fn read_varlong(at: &mut *const u8) -> Option<i64> {
+    let first = **at as u64;
+    if first < 0x80 {
+        *at = at.add(1);
+        return Some(unzigzag64(first));
     }
-
-    #[inline(always)]
-    pub unsafe fn byte(&mut self) -> u8 {
-        if self.at >= self.end {
-            self.at = BAD;
-            return 0;
-        }
-        let byte = *(self.at as *const u8);
-        self.at += 1;
-        byte
+    match read_long(at, 10) {
+        Some(raw) => Some(unzigzag64(raw)),
+        None => None,
     }
+}
 
-    /// Reads a minimal 32-bit varint.
-    #[inline(always)]
-    pub unsafe fn varint(&mut self) -> i32 {
-        if self.at >= self.end {
-            self.at = BAD;
-            return 0;
+#[inline(never)]
+unsafe fn read_long(at: &mut *const u8, bytes_max: u32) -> Option<u64> {
+    let mut raw = 0u64;
+    let mut index = 0;
+    while index < bytes_max {
+        let byte = *at.add(index as usize);
+        // Byte 10 has room for one bit only; a last byte of 0 says nothing: not minimal.
+        if (index == 9 && byte > 1) || (byte == 0 && index > 0) {
+            return None;
         }
-        let first = *(self.at as *const u8) as u32;
-        if first < 0x80 {
-            self.at += 1;
-            return ((first >> 1) as i32) ^ -((first & 1) as i32);
-        }
-        self.varint_long(first)
-    }
-
-    #[inline(always)]
-    unsafe fn varint_long(&mut self, first: u32) -> i32 {
-        let second = if self.at + 1 < self.end { *(self.at as *const u8).add(1) as u32 } else { 0 };
-        if second.wrapping_sub(1) < 0x7f {
-            self.at += 2;
-            let raw = first & 0x7f | second << 7;
-            return ((raw >> 1) as i32) ^ -((raw & 1) as i32);
-        }
-        let raw = self.varlong_raw(5);
-        if raw > u32::MAX as u64 {
-            self.at = BAD;
-        }
-        let raw = raw as u32;
-        ((raw >> 1) as i32) ^ -((raw & 1) as i32)
-    }
-
-    /// Reads a minimal 64-bit varint.
-    #[inline(always)]
-    pub unsafe fn varlong(&mut self) -> i64 {
-        if self.at < self.end && *(self.at as *const u8) < 0x80 {
-            let raw = *(self.at as *const u8) as u64;
-            self.at += 1;
-            return ((raw >> 1) as i64) ^ -((raw & 1) as i64);
-        }
-        let raw = self.varlong_raw(10);
-        ((raw >> 1) as i64) ^ -((raw & 1) as i64)
-    }
-
-    #[inline(never)]
-    unsafe fn varlong_raw(&mut self, bytes_max: u32) -> u64 {
-        let mut raw = 0u64;
-        let mut index = 0;
-        while index < bytes_max && self.at < self.end {
-            let byte = *(self.at as *const u8);
-            self.at += 1;
-            // Byte 10 has room for one bit only; a last byte of 0 says nothing: not minimal.
-            if (index == 9 && byte > 1) || (byte == 0 && index > 0) {
-                break;
-            }
-            raw |= ((byte & 0x7f) as u64) << (7 * index);
-            if byte < 0x80 {
-                return raw;
-            }
-            index += 1;
-        }
-        self.at = BAD;
-        0
-    }
-
-    /// Passes `n` bytes; a negative or too large `n` fails.
-    #[inline(always)]
-    pub fn skip(&mut self, n: i32) {
-        if self.failed() || n < 0 || n as usize > self.end - self.at {
-            self.at = BAD;
-        } else {
-            self.at += n as usize;
+        raw |= ((byte & 0x7f) as u64) << (7 * index);
+        index += 1;
+        if byte < 0x80 {
+            *at = at.add(index as usize);
+            return Some(raw);
         }
     }
+    None
 }
 
 static mut CRC: [[u32; 256]; 16] = [[0; 256]; 16];

@@ -140,6 +140,7 @@ pub unsafe fn render(c: &mut Control) -> u32 {
     let mut left = c.record_count_max;
     let mut status = DONE;
     let mut number = find_entry(c, offset);
+    let mut last = *core::ptr::addr_of!(CURSOR);
     c.needed = 0;
     while number < c.entry_count && left > 0 {
         let entry = &mut *(c.index as *mut Entry).add(number as usize);
@@ -150,7 +151,7 @@ pub unsafe fn render(c: &mut Control) -> u32 {
             status = if entry.plain == 0 { NEED_PLAIN } else { DAMAGED };
             break;
         }
-        let mut cursor = locate(entry, number, offset);
+        let mut cursor = locate(entry, number, offset, &last);
         let limit = if c.end < entry.next_offset() { c.end } else { entry.next_offset() };
         offset = cursor.offset;
         let mut count = (limit - offset) as u32;
@@ -159,7 +160,7 @@ pub unsafe fn render(c: &mut Control) -> u32 {
         let (written, needed) = render_entry(&mut context, entry, &mut cursor, count, &mut to, out_end);
         left -= written;
         offset = cursor.offset;
-        *core::ptr::addr_of_mut!(CURSOR) = cursor;
+        last = cursor;
         if needed > 0 {
             if before == to && to == c.output {
                 c.needed = if needed > u32::MAX as u64 { u32::MAX } else { needed as u32 };
@@ -172,6 +173,7 @@ pub unsafe fn render(c: &mut Control) -> u32 {
         }
         number += 1;
     }
+    *core::ptr::addr_of_mut!(CURSOR) = last;
     if to > c.output && status != DONE {
         // What is finished goes first; the same answer comes again.
         status = DONE;
@@ -200,7 +202,9 @@ unsafe fn render_entry(
     let mut written = 0;
     let mut needed = 0;
     context.append_time = append_time;
-    context.offset.start(cursor.offset);
+    if context.has_offset {
+        context.offset.start(cursor.offset);
+    }
     while written < count {
         let parts = read_record(at);
         let bytes_max = context.bytes_max(&parts);
@@ -281,10 +285,9 @@ unsafe fn find_entry(c: &Control, offset: i64) -> u32 {
 
 /// Returns where a walked entry's record of `offset` is (its first, if that is later).
 #[inline(always)]
-unsafe fn locate(entry: &Entry, number: u32, offset: i64) -> Cursor {
-    let cursor = *core::ptr::addr_of!(CURSOR);
-    if cursor.entry == number && cursor.offset == offset && offset > entry.base_offset {
-        return cursor;
+unsafe fn locate(entry: &Entry, number: u32, offset: i64, last: &Cursor) -> Cursor {
+    if last.entry == number && last.offset == offset && offset > entry.base_offset {
+        return *last;
     }
     let mut cursor = Cursor { offset: entry.base_offset, entry: number, index: 0, at: 0 };
     while cursor.offset < offset {

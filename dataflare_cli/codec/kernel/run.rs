@@ -170,71 +170,82 @@ pub unsafe fn walk(entry: &mut Entry) -> bool {
 
 #[inline(never)]
 unsafe fn walk_records(entry: &Entry) -> bool {
-    let mut r = Reader {
-        at: entry.plain as usize,
-        end: (entry.plain + entry.plain_bytes) as usize,
-    };
+    let mut at = entry.plain as *const u8;
+    let end = at.add(entry.plain_bytes as usize);
     let base_timestamp = entry.base_timestamp();
     let mut largest = i64::MIN;
     let mut index = 0;
-    while index < entry.record_count {
-        let bytes = r.varint();
-        if r.failed() || bytes < 0 || bytes as usize > r.end - r.at {
+    while index < entry.record_count && at < end {
+        let Some(bytes) = read_varint(&mut at) else { return false };
+        if at > end || bytes < 0 || bytes as usize > end as usize - at as usize {
             return false;
         }
-        let mut inner = Reader { at: r.at, end: r.at + bytes as usize };
-        let attributes = inner.byte();
-        let delta = inner.varlong();
-        let offset_delta = inner.varint();
+        let next = at.add(bytes as usize);
+        let attributes = *at;
+        at = at.add(1);
+        let (Some(delta), Some(offset_delta)) = (read_varlong(&mut at), read_varint(&mut at))
+        else {
+            return false;
+        };
         if attributes != 0 || offset_delta as u32 != index || (index == 0 && delta != 0) {
             return false;
         }
         let Some(timestamp) = base_timestamp.checked_add(delta) else { return false };
         largest = if timestamp > largest { timestamp } else { largest };
-        if !walk_rest(&mut inner) {
+        if !walk_rest(at, next) {
             return false;
         }
-        r.at = inner.end;
+        at = next;
         index += 1;
     }
-    r.at == r.end && (entry.is_append_time() || largest == entry.max_timestamp())
+    index == entry.record_count
+        && at == end
+        && (entry.is_append_time() || largest == entry.max_timestamp())
 }
 
-/// Verifies a record from its key on; it must end where its length says.
+/// Verifies a record from its key on; it must end at `end`.
 #[inline(always)]
-unsafe fn walk_rest(r: &mut Reader) -> bool {
-    let key_bytes = r.varint();
-    if key_bytes != -1 {
-        r.skip(key_bytes);
-    }
-    let value_bytes = r.varint();
-    if value_bytes != -1 {
-        r.skip(value_bytes);
-    }
-    let header_count = r.varint();
-    if header_count != 0 && !walk_headers(r, header_count) {
+unsafe fn walk_rest(mut at: *const u8, end: *const u8) -> bool {
+    if !skip_bytes(&mut at, end) || !skip_bytes(&mut at, end) {
         return false;
     }
-    r.at == r.end
+    let Some(header_count) = read_varint(&mut at) else { return false };
+    if header_count == 0 {
+        return at == end;
+    }
+    walk_headers(at, end, header_count)
+}
+
+/// Passes a length and so many bytes; they may not go beyond `end`.
+#[inline(always)]
+unsafe fn skip_bytes(at: &mut *const u8, end: *const u8) -> bool {
+    let Some(bytes) = read_varint(at) else { return false };
+    if bytes == -1 {
+        return true;
+    }
+    if bytes < 0 || *at > end || bytes as usize > end as usize - *at as usize {
+        return false;
+    }
+    *at = at.add(bytes as usize);
+    true
 }
 
 #[inline(never)]
-unsafe fn walk_headers(r: &mut Reader, count: i32) -> bool {
+unsafe fn walk_headers(mut at: *const u8, end: *const u8, count: i32) -> bool {
     let mut left = count;
-    while left > 0 && !r.failed() {
-        let name_bytes = r.varint();
-        let name = r.at;
-        r.skip(name_bytes);
-        if r.failed() || !is_utf8(name as *const u8, r.at as *const u8) {
+    while left > 0 && at < end {
+        let mut name = at;
+        let Some(name_bytes) = read_varint(&mut name) else { return false };
+        if name_bytes < 0
+            || !skip_bytes(&mut at, end)
+            || !is_utf8(name, at)
+            || !skip_bytes(&mut at, end)
+        {
             return false;
-        }
-        let value_bytes = r.varint();
-        if value_bytes != -1 {
-            r.skip(value_bytes);
         }
         left -= 1;
     }
-    left == 0
+    left == 0 && at == end
 }
 
 /// A record inside a walked batch. Lengths of -1 are null.
@@ -305,7 +316,7 @@ pub unsafe fn trusted_varint(at: &mut *const u8) -> i32 {
             shift += 7;
         }
     }
-    ((raw >> 1) as i32) ^ -((raw & 1) as i32)
+    unzigzag32(raw)
 }
 
 #[inline(always)]
@@ -325,5 +336,5 @@ unsafe fn trusted_varlong(at: &mut *const u8) -> i64 {
             shift += 7;
         }
     }
-    ((raw >> 1) as i64) ^ -((raw & 1) as i64)
+    unzigzag64(raw)
 }

@@ -179,33 +179,21 @@ unsafe fn put_json_base64(mut to: *mut u8, from: *const u8, bytes: usize) -> *mu
 #[inline(always)]
 unsafe fn put_json_inside(mut to: *mut u8, mut at: *const u8, end: *const u8) -> *mut u8 {
     while at < end {
-        let chunk = v128_load(at as *const v128);
-        v128_store(to as *mut v128, chunk);
-        // Signed: bytes from 0x80 on are negative, hence below a space as well.
-        let odd = v128_or(
-            v128_or(
-                i8x16_lt(chunk, i8x16_splat(0x20)),
-                i8x16_eq(chunk, i8x16_splat(0x7f)),
-            ),
-            v128_or(
-                i8x16_eq(chunk, i8x16_splat(b'"' as i8)),
-                i8x16_eq(chunk, i8x16_splat(b'\\' as i8)),
-            ),
-        );
-        let mask = u8x16_bitmask(odd) as u32;
+        let first = v128_load(at as *const v128);
+        let second = v128_load(at.add(16) as *const v128);
+        v128_store(to as *mut v128, first);
+        v128_store(to.add(16) as *mut v128, second);
         let left = end as usize - at as usize;
-        if mask == 0 {
-            let step = if left < 16 { left } else { 16 };
-            at = at.add(step);
-            to = to.add(step);
-            continue;
-        }
-        let plain = mask.trailing_zeros() as usize;
+        let mask = odd_bytes(first) | odd_bytes(second) << 16;
+        let plain = mask.trailing_zeros() as usize; // 32 if there is no odd byte
         if plain >= left {
             return to.add(left);
         }
         at = at.add(plain);
         to = to.add(plain);
+        if plain == 32 {
+            continue;
+        }
         if *at < 0x80 {
             to = put_json_escape(to, *at);
             at = at.add(1);
@@ -223,6 +211,17 @@ unsafe fn put_json_inside(mut to: *mut u8, mut at: *const u8, end: *const u8) ->
         }
     }
     to
+}
+
+/// Returns a bit for each byte that a JSON string can't have, or that is not ASCII.
+#[inline(always)]
+fn odd_bytes(chunk: v128) -> u32 {
+    // Signed: bytes from 0x80 on are negative, hence below a space as well.
+    let low = i8x16_lt(chunk, i8x16_splat(0x20));
+    let delete = i8x16_eq(chunk, i8x16_splat(0x7f));
+    let quote = i8x16_eq(chunk, i8x16_splat(b'"' as i8));
+    let backslash = i8x16_eq(chunk, i8x16_splat(b'\\' as i8));
+    u8x16_bitmask(v128_or(v128_or(low, delete), v128_or(quote, backslash))) as u32
 }
 
 #[inline(always)]
