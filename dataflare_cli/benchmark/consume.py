@@ -5,7 +5,7 @@ unkeyed topic has to be the input, byte for byte, and other formats have a line 
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from dataflare_cli.benchmark.produce import (
     workload,
 )
 from dataflare_cli.benchmark.report import MS_PER_S, Figure, Load, Report, summarise
-from dataflare_cli.benchmark.workplace import TOPIC, Ran, Workplace
+from dataflare_cli.benchmark.workplace import TOPIC, Ran, Words, Workplace
 from dataflare_cli.errors import DataError
 from dataflare_cli.model import MIB, TopicSpec
 
@@ -67,7 +67,8 @@ def measure(place: Workplace, plan: Plan, formats: Sequence[Format]) -> Report:
         for number, each in enumerate(formats):
             place.progress(f"checking format {number + 1} of {len(formats)}")
             check(place, data_dir, each, load, source if is_ordered and each.is_plain else None)
-        figures = _measure_formats(place, plan, formats, data_dir, source, load)
+        words = {each: place.program(data_dir, *_words(each)) for each in formats}
+        figures = _measure_formats(place, plan, words, source, load)
     return Report(
         benchmark="consume",
         machine=describe_machine(place.path),
@@ -79,14 +80,9 @@ def measure(place: Workplace, plan: Plan, formats: Sequence[Format]) -> Report:
 
 
 def _measure_formats(
-    place: Workplace,
-    plan: Plan,
-    formats: Sequence[Format],
-    data_dir: Path,
-    source: Path,
-    load: Load,
+    place: Workplace, plan: Plan, words: Mapping[Format, Words], source: Path, load: Load
 ) -> list[Figure]:
-    words = {each: place.program(data_dir, *_words(each)) for each in formats}
+    formats = list(words)
     starts, cats = [], []
     runs: dict[Format, list[Ran]] = {each: [] for each in formats}
     with place.data_dir() as empty:

@@ -40,9 +40,9 @@ def describe_versions() -> dict[str, str]:
 
 def _core_count() -> int:
     """Count the processors this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    if sys.platform != "linux":
+        return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
 
 
 def _cpu_model() -> str | None:

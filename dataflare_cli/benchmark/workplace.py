@@ -127,9 +127,7 @@ class Workplace:
 class Process:
     """A running process."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", words: Words, stderr: IO[bytes]
-    ) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", words: Words, stderr: IO[bytes]) -> None:
         self.process, self._words, self._stderr = process, words, stderr
 
     @property
@@ -148,7 +146,7 @@ class Process:
         try:
             poller = select.poll()
             poller.register(handle, select.POLLIN)
-            with open(f"/proc/{self.process.pid}/status", "rb", buffering=0) as status:
+            with Path(f"/proc/{self.process.pid}/status").open("rb", buffering=0) as status:
                 while not poller.poll(WATCH_MS):
                     peak_kb = max(peak_kb, _anonymous_kb(status))
         finally:

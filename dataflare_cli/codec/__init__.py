@@ -75,7 +75,10 @@ __all__ = [
 
 _HOMES = {
     "batch": "decode_batch decode_frame encode_batch encode_frame",
-    "frame": "FRAME_HEADER_BYTES HEADER_BYTES PREFIX_BYTES TIMESTAMP_TYPE_BIT BatchHeader check_frame read_header rewrap seal stamp",
+    "frame": (
+        "FRAME_HEADER_BYTES HEADER_BYTES PREFIX_BYTES TIMESTAMP_TYPE_BIT "
+        "BatchHeader check_frame read_header rewrap seal stamp"
+    ),
     "lines": "BadLine Payload Problem TextOptions TextResult encode_text",
     "merge": "merge_entries",
     "partition": "murmur2 pick siphash24",

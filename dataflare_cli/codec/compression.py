@@ -9,9 +9,7 @@ Invariants
 - Nothing may be left over behind the compressed bytes.
 """
 
-import mmap
 import struct
-import zlib
 
 from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.errors import Corruption
@@ -46,6 +44,8 @@ def compress(codec: Codec, data: Bytes) -> bytes:
     if codec is Codec.NONE:
         return bytes(data)
     if codec is Codec.GZIP:
+        import zlib
+
         return zlib.compress(data, GZIP_LEVEL, _GZIP_WINDOW)
     # Late: it loads in about 10 ms.
     import cramjam
@@ -96,6 +96,8 @@ def _damaged(where: str, codec: Codec, found: object) -> Corruption:
 
 
 def _decompress_gzip(packed: bytes, limit: int, where: str) -> bytes:
+    import zlib
+
     if len(packed) < _GZIP_BYTES_MIN or not packed.startswith(_GZIP_MAGIC):
         raise _damaged(where, Codec.GZIP, packed[:4].hex(" ") or "nothing")
     # The size (modulo 2^32) ends the stream: one that grows beyond it is wrong anyway.
@@ -114,6 +116,8 @@ def _decompress_gzip(packed: bytes, limit: int, where: str) -> bytes:
 
 def _decompress_frame(codec: Codec, magic: bytes, packed: bytes, room: int, where: str) -> bytes:
     """Unpack an lz4 or zstd frame that has at most `room` bytes inside."""
+    import mmap
+
     import cramjam
 
     if not packed.startswith(magic):

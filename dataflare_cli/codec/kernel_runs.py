@@ -16,12 +16,23 @@ import weakref
 from array import array
 from collections.abc import Iterator, Sequence
 
+from dataflare_cli.codec import merge
 from dataflare_cli.codec.checksum import crc32c
 from dataflare_cli.codec.compression import decompress
-from dataflare_cli.codec.frame import FRAME_HEADER_BYTES, PREFIX_BYTES
+from dataflare_cli.codec.frame import (
+    CODEC_MASK,
+    CRC_AT,
+    CRC_BEGIN,
+    FRAME_HEADER_BYTES,
+    HEADER_BYTES,
+    KEY_BYTES,
+    PREFIX_BYTES,
+    seal,
+)
 from dataflare_cli.codec.kernel import (
     DAMAGED,
     DONE,
+    MORE,
     NEED_OUTPUT,
     NEED_PLAIN,
     SLACK,
@@ -32,7 +43,7 @@ from dataflare_cli.codec.kernel import (
 from dataflare_cli.codec.program import Op, Program
 from dataflare_cli.codec.runs import Rendered, Run, load_run
 from dataflare_cli.errors import Corruption
-from dataflare_cli.model import KIB, MIB, UNPACKED_BYTES_MAX, Codec, Record
+from dataflare_cli.model import BATCH_BYTES_MAX, KIB, MIB, UNPACKED_BYTES_MAX, Codec, Record
 
 KEEP_BYTES_MAX = 48 * MIB
 # Of one call; stays in a core's cache.
@@ -48,11 +59,10 @@ JOIN_BYTES_MAX = 8 * KIB
 JOIN_PARTS = 1024
 
 _UNLIMITED = _NEVER = 0xFFFFFFFF
-_KEY_BYTES = 12
-_CRC_AT = PREFIX_BYTES + 17
-_CRC_FROM = PREFIX_BYTES + 21
-_CODEC_AT = PREFIX_BYTES + 22
-_CODEC_MASK = 0x07
+_CRC = slice(PREFIX_BYTES + CRC_AT, PREFIX_BYTES + CRC_BEGIN)
+# Where a frame has its low attributes byte.
+_ATTRIBUTES_AT = PREFIX_BYTES + CRC_BEGIN + 1
+_PLAIN_CREATE_TIME = 0
 _INSTRUCTION = struct.Struct("<4I")
 
 
@@ -133,7 +143,7 @@ class _Runner:
         """
         self.evict()
         count = len(lengths)
-        size = sum(lengths) + count * _KEY_BYTES
+        size = sum(lengths) + count * KEY_BYTES
         space = Space(self._begin)
         control = self.control
         control.lengths = space.take(4 * count)
@@ -170,18 +180,20 @@ class _Runner:
         control = self.control
         self._place_program(program)
         self.place_output(OUTPUT_BYTES)
-        while True:
-            status = self.instance.call("render")
+        while (status := self.instance.call("render")) != DONE:
+            entry: int = control.entry
+            if status == DAMAGED:
+                return entry
             if status == NEED_PLAIN:
-                if not self._unpack(control.entry, control.end):
-                    return control.entry
+                if not self._unpack(entry, control.end):
+                    return entry
                 self.place_output(OUTPUT_BYTES)
-            elif status == NEED_OUTPUT:
+            else:
+                assert status == NEED_OUTPUT
                 # Room for this record only: what is touched stays in memory.
                 self.place_output(control.needed)
                 control.record_count_max = 1
-            else:
-                return control.entry if status == DAMAGED else None
+        return None
 
     def _place_program(self, program: Program) -> None:
         """Place a program behind the frames."""
@@ -229,7 +241,7 @@ class _Runner:
             if plains and (entry.plain or size >= PLAIN_BYTES or entry.base_offset >= end):
                 break
             frame = self.instance.memory[entry.frame : entry.frame + entry.frame_bytes]
-            codec = Codec(frame[_CODEC_AT] & _CODEC_MASK)
+            codec = Codec(frame[_ATTRIBUTES_AT] & CODEC_MASK)
             try:
                 plains.append(decompress(codec, frame[FRAME_HEADER_BYTES:], UNPACKED_BYTES_MAX))
             except Corruption:
@@ -328,13 +340,17 @@ class KernelRun:
         Raises:
             Corruption: the batch at `start` is damaged inside; what came before was given.
         """
+        low, high = max(start, self.start_offset), min(end, self.next_offset)
+        count = _UNLIMITED if record_count_max is None else min(record_count_max, _UNLIMITED)
+        if low >= high or not count:
+            return Rendered(b"", 0, low)
         runner = self._enter()
         with runner.lock:
             control = runner.control
-            control.start = start
-            control.end = end
+            control.start = low
+            control.end = high
             control.partition = partition
-            control.record_count_max = _UNLIMITED if record_count_max is None else record_count_max
+            control.record_count_max = count
             damaged = runner.render(program)
             if damaged is None:
                 return Rendered(runner.output(), control.record_count, control.next_offset)
@@ -382,8 +398,8 @@ def _split(frames: bytes, lengths: "array[int]") -> list[memoryview]:
     flat = []
     at = 0
     for length in lengths:
-        flat.append(view[at : at + _KEY_BYTES])
-        at += _KEY_BYTES
+        flat.append(view[at : at + KEY_BYTES])
+        at += KEY_BYTES
         flat.append(view[at : at + length])
         at += length
     return flat
@@ -392,15 +408,45 @@ def _split(frames: bytes, lengths: "array[int]") -> list[memoryview]:
 def _host_crcs_hold(flat: Sequence[Bytes]) -> bool:
     """Check the CRC of the long frames, which the kernel leaves to Python."""
     return all(
-        crc32c(frame[_CRC_FROM:]) == int.from_bytes(frame[_CRC_AT:_CRC_FROM], "big")
+        crc32c(frame[_CRC.stop :]) == int.from_bytes(frame[_CRC], "big")
         for frame in flat[1::2]
         if len(frame) >= HOST_CRC_BYTES
     )
 
 
 def merge_entries(flat: Sequence[Bytes]) -> bytearray | None:
-    """Do what `merge.merge_entries` does."""
-    raise NotImplementedError
+    """Do what `merge.merge_entries` does.
+
+    Batches that are compressed, or not as they should be, are left to Python.
+    """
+    attributes = {frame[_ATTRIBUTES_AT] for frame in flat[1::2] if len(frame) > _ATTRIBUTES_AT}
+    if attributes != {_PLAIN_CREATE_TIME}:
+        return merge.merge_entries(flat)
+    lengths = array("I", map(len, flat[1::2]))
+    runner = _thread.runner()
+    with runner.lock:
+        if runner.load(None, flat, lengths, _NEVER):
+            runner.place_output(BATCH_BYTES_MAX + SLACK)
+            status = runner.instance.call("merge")
+            if status == MORE:
+                return None
+            if status == DONE:
+                return _seal_merged(runner)
+    return merge.merge_entries(flat)
+
+
+def _seal_merged(runner: _Runner) -> bytearray | None:
+    control = runner.control
+    if HEADER_BYTES + control.output_bytes > BATCH_BYTES_MAX:
+        return None
+    frame = bytearray(FRAME_HEADER_BYTES)
+    frame += runner.output()
+    return seal(
+        frame,
+        record_count=control.record_count,
+        base_timestamp_ms=control.base_timestamp,
+        max_timestamp_ms=control.max_timestamp,
+    )
 
 
 class _Thread(threading.local):

@@ -38,6 +38,10 @@ FORMAT_VERSION = 1
 # 1 TiB, sparse: an address range, not disk. Halved where `ulimit -v` forbids it.
 MAP_BYTES = 1 << 40
 MAP_BYTES_MIN = 4 << 30
+# What a commit may add to the file beside its values: pages of the trees, and the list of
+# free ones. Room that is not used is a hole in the file.
+GROWTH_BYTES_MIN = 1 << 20
+GROWTH_BYTES_PER_PUT = 2 * 4096
 # LMDB registers readers by process id; a dead one's slot pins pages until it is cleared.
 COMMITS_PER_READER_CHECK = 1000
 # Two containers on one directory can have equal process ids: LMDB answers EAGAIN meanwhile.
@@ -94,9 +98,11 @@ class Change(View):
         super().__init__(store, txn)
         self.action, self.resource = action, resource
         self.after_commit: list[Callable[[], None]] = []
+        self.growth_bytes = GROWTH_BYTES_MIN
 
     def put(self, database: bytes, key: bytes, value: "bytes | bytearray | memoryview") -> None:
         """Store a value, replacing what was there."""
+        self.growth_bytes += len(value) + GROWTH_BYTES_PER_PUT
         self.txn.put(key, value, db=self.store.database(database))
 
     def insert(
@@ -108,6 +114,7 @@ class Change(View):
         last: bool = False,
     ) -> None:
         """Store a value under a key that must be new (`last`: and the largest)."""
+        self.growth_bytes += len(value) + GROWTH_BYTES_PER_PUT
         if not self.txn.put(
             key, value, db=self.store.database(database), overwrite=False, append=last
         ):
@@ -232,6 +239,7 @@ class Store:
             change = Change(self, self._begin_write(), action, resource)
             try:
                 yield change
+                self._cover(change.growth_bytes)
             except lmdb.Error as exc:
                 change.txn.abort()
                 raise translate(self.path, exc) from exc
@@ -247,6 +255,22 @@ class Store:
             self.environment.reader_check()
         for act in change.after_commit:
             act()
+
+    def _cover(self, growth_bytes: int) -> None:
+        """Make the file as long as LMDB may say it is after a commit.
+
+        LMDB counts pages that it took and gave back without ever writing them, so its
+        last page may lie beyond the end of a sound file. With that excluded, a file that is
+        too short was truncated.
+        """
+        environment = self.environment
+        pages_end = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+        file = self.path / "data.mdb"
+        try:
+            if file.stat().st_size < pages_end + growth_bytes:
+                os.truncate(file, pages_end + growth_bytes)
+        except OSError as exc:
+            raise translate(self.path, exc) from exc
 
     def _begin_read(self) -> lmdb.Transaction:
         for _ in range(3):

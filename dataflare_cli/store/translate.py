@@ -13,6 +13,8 @@ from dataflare_cli.errors import Corruption, Unreachable
 
 # As the environment is opened with it (environment.py).
 READERS_MAX = 4096
+# "File too large": `ulimit -f`, or a file system that has no larger files.
+_FULL = ("No space left", "Disk quota", "File too large")
 
 
 def translate(path: Path, exc: Exception) -> Exception:
@@ -22,7 +24,7 @@ def translate(path: Path, exc: Exception) -> Exception:
         return Unreachable(
             str(path), "the store's address range is full", hint="raise `ulimit -v`, or purge"
         )
-    if isinstance(exc, lmdb.DiskError) or "No space left" in text or "Disk quota" in text:
+    if isinstance(exc, lmdb.DiskError) or any(each in text for each in _FULL):
         return Unreachable(str(path), "the disk is full", hint="free some space; nothing is lost")
     if isinstance(exc, (lmdb.InvalidError, lmdb.VersionMismatchError)):
         return not_a_store(path)

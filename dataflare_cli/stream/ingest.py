@@ -251,7 +251,7 @@ class Ingest:
             return len(buffer)
         due = int((time.monotonic() - self._started) * rate) + 1 - self.line_count
         if due <= 0:
-            _wait_s((self.line_count - 1) / rate - (time.monotonic() - self._started))
+            _wait_s(self.line_count / rate - (time.monotonic() - self._started))
             due = 1
         end = start
         delimiter = self.options.text.delimiter

@@ -1,7 +1,7 @@
 """Programs: every instruction, in every encoding."""
 
 import base64
-import datetime
+import datetime as dt
 import json
 
 import pytest
@@ -168,11 +168,11 @@ def test_times_at_the_edges_of_the_calendar(timestamp_ms, written):
 def test_times_are_datetimes(timestamp_ms):
     """Invariants: a time reads back, by the standard library, as the same millisecond."""
     written = write(Op.TIME, Record(None, timestamp_ms=timestamp_ms)).decode()
-    moment = datetime.datetime.fromisoformat(written)
+    moment = dt.datetime.fromisoformat(written)
 
-    assert datetime.UTC == moment.tzinfo
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    assert timestamp_ms == (moment - epoch) // datetime.timedelta(milliseconds=1)
+    assert dt.UTC == moment.tzinfo
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    assert timestamp_ms == (moment - epoch) // dt.timedelta(milliseconds=1)
 
 
 @given(programs, programs, records())

@@ -170,10 +170,12 @@ pub unsafe fn read_varint(at: &mut *const u8) -> Option<i32> {
         *at = at.add(2);
         return Some(unzigzag32(first & 0x7f | second << 7));
     }
-    match read_long(at, 5) {
-        Some(raw) if raw <= u32::MAX as u64 => Some(unzigzag32(raw as u32)),
-        _ => None,
+    let (raw, bytes) = read_long(*at, 5);
+    *at = at.add(bytes);
+    if bytes == 0 || raw > u32::MAX as u64 {
+        return None;
     }
+    Some(unzigzag32(raw as u32))
 }
 
 /// Reads a minimal 64-bit varint, up to 10 bytes; otherwise as `read_varint`.
@@ -184,30 +186,33 @@ pub unsafe fn read_varlong(at: &mut *const u8) -> Option<i64> {
         *at = at.add(1);
         return Some(unzigzag64(first));
     }
-    match read_long(at, 10) {
-        Some(raw) => Some(unzigzag64(raw)),
-        None => None,
+    let (raw, bytes) = read_long(*at, 10);
+    *at = at.add(bytes);
+    if bytes == 0 {
+        return None;
     }
+    Some(unzigzag64(raw))
 }
 
+/// Returns a varint, not unzigzagged, and its bytes: 0 if it is too long or not minimal.
+// Not given `&mut at`: a place whose address is taken lives in memory, not in a register.
 #[inline(never)]
-unsafe fn read_long(at: &mut *const u8, bytes_max: u32) -> Option<u64> {
+unsafe fn read_long(at: *const u8, bytes_max: usize) -> (u64, usize) {
     let mut raw = 0u64;
     let mut index = 0;
     while index < bytes_max {
-        let byte = *at.add(index as usize);
+        let byte = *at.add(index);
         // Byte 10 has room for one bit only; a last byte of 0 says nothing: not minimal.
         if (index == 9 && byte > 1) || (byte == 0 && index > 0) {
-            return None;
+            break;
         }
         raw |= ((byte & 0x7f) as u64) << (7 * index);
         index += 1;
         if byte < 0x80 {
-            *at = at.add(index as usize);
-            return Some(raw);
+            return (raw, index);
         }
     }
-    None
+    (0, 0)
 }
 
 static mut CRC: [[u32; 256]; 16] = [[0; 256]; 16];

@@ -15,27 +15,30 @@ const HEAD_BYTES_MAX: usize = 5 + 1 + 10 + 5;
 /// Answers `MORE` if they take more than the output's room, or if their times are too far apart.
 pub unsafe fn merge(c: &mut Control) -> u32 {
     let index = c.index as *mut Entry;
+    c.entry = 0;
+    while c.entry < c.entry_count {
+        if !walk(&mut *index.add(c.entry as usize)) {
+            return DAMAGED;
+        }
+        c.entry += 1;
+    }
     let out_end = c.output as usize + c.output_room as usize;
     let mut to = c.output as *mut u8;
     c.base_timestamp = (*index).base_timestamp();
     c.max_timestamp = i64::MIN;
     c.record_count = 0;
-    c.entry = 0;
-    while c.entry < c.entry_count {
-        let entry = &mut *index.add(c.entry as usize);
-        if !walk(entry) {
-            return DAMAGED;
-        }
-        let Some(shift) = entry.base_timestamp().checked_sub(c.base_timestamp) else {
-            return MORE;
-        };
+    let mut number = 0;
+    while number < c.entry_count {
+        let entry = &*index.add(number as usize);
+        let base_timestamp = entry.base_timestamp();
         let mut at = entry.plain as *const u8;
         let end = at.add(entry.plain_bytes as usize);
         while at < end {
             let bytes = trusted_varint(&mut at) as usize;
             let next = at.add(bytes);
             let mut rest = at;
-            let Some(delta) = skip_deltas(&mut rest).checked_add(shift) else { return MORE };
+            let timestamp = base_timestamp + skip_deltas(&mut rest);
+            let Some(delta) = timestamp.checked_sub(c.base_timestamp) else { return MORE };
             let rest_bytes = next as usize - rest as usize;
             if HEAD_BYTES_MAX + rest_bytes > out_end - to as usize {
                 return MORE;
@@ -49,7 +52,7 @@ pub unsafe fn merge(c: &mut Control) -> u32 {
         if entry.max_timestamp() > c.max_timestamp {
             c.max_timestamp = entry.max_timestamp();
         }
-        c.entry += 1;
+        number += 1;
     }
     c.output_bytes = to as u32 - c.output;
     DONE
