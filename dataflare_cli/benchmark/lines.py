@@ -44,7 +44,7 @@ def make_lines(count: int, record_bytes: int, key_separator: str | None = None) 
     lines = []
     for number in range(count):
         key = f"user-{chance.randrange(10_000):05d}{key_separator}" if key_separator else ""
-        start = f'{{"id":{number:07d},"event":"{chance.choice(_WORDS)}","text":"'
+        start = f'{{"id":{number},"event":"{chance.choice(_WORDS)}","text":"'
         size = max(int(record_bytes * chance.uniform(0.8, 1.2)), RECORD_BYTES_MIN // 2)
         text = _text(chance, size - len(key) - len(start) - len('"}\n'))
         lines.append(f'{key}{start}{text}"}}\n'.encode())

@@ -9,11 +9,14 @@ Invariants
 - Nothing may be left over behind the compressed bytes.
 """
 
+import mmap
 import struct
+import threading
+from contextlib import suppress
 
 from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.errors import Corruption
-from dataflare_cli.model import KIB, Codec
+from dataflare_cli.model import KIB, MIB, Codec
 
 GZIP_LEVEL = 6
 # Level 1 is the fastest, and on typical records packs as tightly as 3.
@@ -35,6 +38,9 @@ _GZIP_SIZE = struct.Struct("<I")
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"
 # A byte of lz4 stands for 255 at most.
 _LZ4_RATIO_MAX = 255
+
+# A batch of one megabyte unpacks to no more than this, as a rule.
+_SCRATCH_BYTES = 8 * MIB
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -116,20 +122,41 @@ def _decompress_gzip(packed: bytes, limit: int, where: str) -> bytes:
 
 def _decompress_frame(codec: Codec, magic: bytes, packed: bytes, room: int, where: str) -> bytes:
     """Unpack an lz4 or zstd frame that has at most `room` bytes inside."""
-    import mmap
-
     import cramjam
 
     if not packed.startswith(magic):
         raise _damaged(where, codec, packed[:4].hex(" ") or "nothing")
     unpack_into = (cramjam.lz4 if codec is Codec.LZ4 else cramjam.zstd).decompress_into
-    # An anonymous map: pages that stay untouched cost nothing, and it can't grow.
-    with mmap.mmap(-1, max(room, 1)) as plain:
-        try:
+    try:
+        with suppress(cramjam.DecompressionError):
+            plain = _scratch.room()
             size = unpack_into(packed, plain)
-        except cramjam.DecompressionError as exc:
-            raise _damaged(where, codec, exc) from exc
-        return plain[:size]
+            if size <= room:
+                return plain[:size]
+        # Larger than usual, or damaged.
+        with mmap.mmap(-1, max(room, 1)) as large:
+            size = unpack_into(packed, large)
+            return large[:size]
+    except cramjam.DecompressionError as exc:
+        raise _damaged(where, codec, exc) from exc
+
+
+class _Scratch(threading.local):
+    """A thread's room to unpack into: pages that were touched before cost nothing again.
+
+    An anonymous map: pages that stay untouched cost no memory, and it can't grow.
+    """
+
+    def __init__(self) -> None:
+        self._room: mmap.mmap | None = None
+
+    def room(self) -> mmap.mmap:
+        if self._room is None:
+            self._room = mmap.mmap(-1, _SCRATCH_BYTES)
+        return self._room
+
+
+_scratch = _Scratch()
 
 
 def _zstd_size(packed: bytes) -> int | None:

@@ -66,19 +66,32 @@ _PLAIN_CREATE_TIME = 0
 _INSTRUCTION = struct.Struct("<4I")
 
 
-class _RunControl(ctypes.LittleEndianStructure):
-    """`run::Control`."""
+_OFFSETS_AND_TIMES = ("start", "end", "next_offset", "base_timestamp", "max_timestamp")
+_PLACES_AND_COUNTS = (
+    "frames",
+    "frames_bytes",
+    "lengths",
+    "entry_count",
+    "index",
+    "program",
+    "program_count",
+    "partition",
+    "output",
+    "output_room",
+    "record_count_max",
+    "host_crc_bytes",
+    "output_bytes",
+    "record_count",
+    "entry",
+    "needed",
+)
 
-    _fields_ = [
-        (name, ctypes.c_int64)
-        for name in "start end next_offset base_timestamp max_timestamp".split()
-    ] + [
-        (name, ctypes.c_uint32)
-        for name in (
-            "frames frames_bytes lengths entry_count index program program_count partition "
-            "output output_room record_count_max host_crc_bytes "
-            "output_bytes record_count entry needed"
-        ).split()
+
+class _Control(ctypes.LittleEndianStructure):
+    """`run::Control`: what the kernel is told, and what it answers."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in _OFFSETS_AND_TIMES] + [
+        (name, ctypes.c_uint32) for name in _PLACES_AND_COUNTS
     ]
 
 
@@ -104,9 +117,7 @@ class _Runner:
 
     def __init__(self) -> None:
         self.instance = new_instance()
-        self.control = _RunControl.from_buffer(
-            self.instance.memory, self.instance.call("run_control")
-        )
+        self.control = _Control.from_buffer(self.instance.memory, self.instance.call("run_control"))
         self.lock = threading.Lock()
         self._begin = self.instance.call("heap_base")
         self._resident: weakref.ref[KernelRun] | None = None

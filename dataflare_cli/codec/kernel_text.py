@@ -40,19 +40,46 @@ _CHOICES = {Partitioner.SIP: 1, Partitioner.MURMUR2: 2, Partitioner.ROUND_ROBIN:
 _STATE_BYTES, _PIECE_BYTES, _LINE_BYTES, _BAD_BYTES = 16, 12, 20, 12
 
 
-class _EncodeControl(ctypes.LittleEndianStructure):
-    """`encode::Control`."""
+_CONTROL = (
+    "input",
+    "input_bytes",
+    "is_final",
+    "delimiter",
+    "delimiter_bytes",
+    "separator",
+    "separator_bytes",
+    "null",
+    "null_bytes",
+    "key",
+    "key_bytes",
+    "headers",
+    "headers_bytes",
+    "choice",
+    "partition",
+    "partition_count",
+    "round_robin",
+    "batch_bytes_max",
+    "record_bytes_max",
+    "states",
+    "table",
+    "table_room",
+    "bad",
+    "bad_room",
+    "output",
+    "output_bytes",
+    "pieces",
+    "line_count",
+    "consumed",
+    "bad_count",
+    "piece_count",
+    "needed",
+)
 
-    _fields_ = [
-        (name, ctypes.c_uint32)
-        for name in (
-            "input input_bytes is_final delimiter delimiter_bytes separator separator_bytes "
-            "null null_bytes key key_bytes headers headers_bytes choice partition "
-            "partition_count round_robin batch_bytes_max record_bytes_max states table "
-            "table_room bad bad_room output output_bytes pieces line_count "
-            "consumed bad_count piece_count needed"
-        ).split()
-    ]
+
+class _Control(ctypes.LittleEndianStructure):
+    """`encode::Control`: what the kernel is told, and what it answers."""
+
+    _fields_ = [(name, ctypes.c_uint32) for name in _CONTROL]
 
 
 class _Encoder:
@@ -60,7 +87,7 @@ class _Encoder:
 
     def __init__(self) -> None:
         self.instance = new_instance()
-        self.control = _EncodeControl.from_buffer(
+        self.control = _Control.from_buffer(
             self.instance.memory, self.instance.call("encode_control")
         )
         self._begin = self.instance.call("heap_base")
@@ -92,7 +119,9 @@ class _Encoder:
             is_last = at + len(window) == len(block)
             place = control.input
             self.instance.memory[place : place + len(window)] = window
-            status, consumed = self._encode_window(len(window), final and is_last, frames, bad)
+            status, consumed = self._encode_window(
+                len(window), frames, bad, is_final=final and is_last
+            )
             at += consumed
             if status == STOPPED or is_last:
                 break
@@ -111,7 +140,7 @@ class _Encoder:
         return TextResult(at, control.line_count, payloads, bad, round_robin)
 
     def _encode_window(
-        self, size: int, is_final: bool, frames: dict[int, bytearray], bad: list[BadLine]
+        self, size: int, frames: dict[int, bytearray], bad: list[BadLine], *, is_final: bool
     ) -> tuple[int, int]:
         control = self.control
         begin = control.input
