@@ -55,7 +55,7 @@ class Catalog:
     def topics(self) -> list[Topic]:
         """Return every topic, by name."""
         with self.store.view() as view:
-            return [_decode(value) for _, value in view.items(b"catalog", TOPIC)]
+            return all_topics(view)
 
     def topic_names(self) -> list[str]:
         """Return every topic's name; decodes nothing."""
@@ -147,7 +147,7 @@ class Catalog:
     def table_format(self, name: str) -> bytes:
         """Return one table format's YAML."""
         with self.store.view() as view:
-            raw = view.get(b"catalog", TABLE_FORMAT + name.encode())
+            raw = view.get(b"catalog", TABLE_FORMAT + name.encode("utf-8", "replace"))
             if raw is None:
                 names = [key[1:].decode() for key, _ in view.items(b"catalog", TABLE_FORMAT)]
                 raise NotFound("tableformat", name, suggestions=close_matches(name, names))
@@ -166,6 +166,11 @@ class Catalog:
         self.table_format(name)
         with self.store.change("delete", f"tableformat {name}") as change:
             change.delete(b"catalog", TABLE_FORMAT + name.encode())
+
+
+def all_topics(view: View) -> list[Topic]:
+    """Return every topic inside a transaction, by name."""
+    return [_decode(value) for _, value in view.items(b"catalog", TOPIC)]
 
 
 def find_topic(view: View, name: str) -> Topic:

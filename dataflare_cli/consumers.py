@@ -15,7 +15,8 @@ from dataflare_cli.catalog import check_name, current_topic, partition_key
 from dataflare_cli.model import ConsumerOffset, Topic
 from dataflare_cli.store import HoldLock, Store
 
-_VALUE = struct.Struct(">Qq")
+# Offset last seen (-1: none yet), and when in ms.
+_VALUE = struct.Struct(">qq")
 
 
 class Consumers:
@@ -30,7 +31,7 @@ class Consumers:
         return HoldLock(self.store.path / "holds" / consumer, what=f'consumer "{consumer}"')
 
     def offset(self, consumer: str, topic: Topic, partition: int) -> int | None:
-        """Return the offset last seen, or None."""
+        """Return the offset last seen (-1: none yet), or None for a new consumer."""
         with self.store.view() as view:
             raw = view.get(b"consumers", _key(consumer, topic.partition_ids[partition]))
         return None if raw is None else int(_VALUE.unpack(raw)[0])
@@ -66,7 +67,11 @@ class Consumers:
         return gone
 
     def reset(self, consumer: str, topic: Topic, offsets: Mapping[int, int | None]) -> None:
-        """Set what a consumer has last seen, by partition (None: nothing yet)."""
+        """Set what a consumer has last seen, by partition.
+
+        -1: nothing yet, so that it begins at offset 0. None: forget it, so that it begins
+        as a new consumer does.
+        """
         now_ms = time.time_ns() // 1_000_000
         with self.store.change("reset", f"consumer {consumer}") as change:
             topic = current_topic(change, topic)

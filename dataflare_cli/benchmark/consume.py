@@ -18,11 +18,13 @@ from dataflare_cli.benchmark.produce import (
     SPACE_FACTOR,
     Plan,
     fill,
-    memory_figure,
+    resource_figures,
+    startup_figure,
     store_one_by_one,
+    time_without,
     workload,
 )
-from dataflare_cli.benchmark.report import MS_PER_S, Figure, Load, Report, summarise
+from dataflare_cli.benchmark.report import Figure, Load, Report, summarise
 from dataflare_cli.benchmark.workplace import TOPIC, Ran, Words, Workplace
 from dataflare_cli.errors import DataError
 from dataflare_cli.model import MIB, TopicSpec
@@ -88,25 +90,17 @@ def _measure_formats(
     with place.data_dir() as empty:
         for number in range(plan.samples):
             place.progress(f"sample {number + 1} of {plan.samples}")
-            starts.append(place.run(place.program(empty, *_words(formats[0]))).seconds)
+            starts.append(place.run(place.program(empty, *_words(formats[0]))))
             cats.append(beside.cat_s(place, source))
             for each in formats:
                 runs[each].append(place.run(words[each]))
-    start = summarise("start-up (empty topic)", "ms", [each * MS_PER_S for each in starts])
     cat = summarise(beside.CAT, "s", cats, load=load)
-    startup_s = start.p50 / MS_PER_S
-    figures = [
-        summarise(
-            each.name,
-            "s",
-            [max(0.0, run.seconds - startup_s) for run in runs[each]],
-            load=load,
-            beside=cat,
-        )
-        for each in formats
+    return [
+        *(time_without(starts, each.name, runs[each], load, cat) for each in formats),
+        cat,
+        startup_figure("empty topic", starts),
+        *(row for each in formats for row in resource_figures(starts, each.name, runs[each])),
     ]
-    memory = [figure for each in formats for figure in memory_figure(each.name, runs[each])]
-    return [*figures, cat, start, *memory]
 
 
 def check(

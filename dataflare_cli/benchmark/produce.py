@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
@@ -89,26 +90,17 @@ def _measure_input(place: Workplace, plan: Plan) -> tuple[Load, list[Figure]]:
     starts, copies, runs = [], [], []
     for number in range(plan.samples):
         place.progress(f"sample {number + 1} of {plan.samples}")
-        starts.append(produce_once(place, plan, empty).seconds)
+        starts.append(produce_once(place, plan, empty))
         copies.append(beside.copy_s(place, source))
         runs.append(produce_once(place, plan, source, record_count=plan.records))
-    start = summarise("start-up (empty input)", "ms", [each * MS_PER_S for each in starts])
     copy = summarise(beside.COPY, "s", copies, load=load)
-    startup_s = start.p50 / MS_PER_S
     name = "cat FILE | produce" if plan.pipe else "produce -f FILE"
-    figures = [
-        summarise(
-            name,
-            "s",
-            [max(0.0, each.seconds - startup_s) for each in runs],
-            load=load,
-            beside=copy,
-        ),
+    return load, [
+        time_without(starts, name, runs, load, copy),
         copy,
-        start,
-        *memory_figure(name, runs),
+        startup_figure("empty input", starts),
+        *resource_figures(starts, name, runs),
     ]
-    return load, figures
 
 
 def lines_of_a_batch(plan: Plan) -> int:
@@ -153,12 +145,30 @@ def fill(
     return ran
 
 
-def memory_figure(name: str, runs: Sequence[Ran]) -> list[Figure]:
-    """Return the peak of anonymous memory, if the system tells it."""
+def startup_figure(what: str, starts: Sequence[Ran]) -> Figure:
+    """Return what runs with nothing to do have taken."""
+    return summarise(f"start-up ({what})", "ms", [each.seconds * MS_PER_S for each in starts])
+
+
+def time_without(
+    starts: Sequence[Ran], name: str, runs: Sequence[Ran], load: Load, plain: Figure
+) -> Figure:
+    """Return the time of runs, less that of their start-up, beside a plain tool's."""
+    startup_s = median(each.seconds for each in starts)
+    seconds = [max(0.0, each.seconds - startup_s) for each in runs]
+    return summarise(name, "s", seconds, load=load, beside=plain)
+
+
+def resource_figures(starts: Sequence[Ran], name: str, runs: Sequence[Ran]) -> list[Figure]:
+    """Return the processor time, less that of start-up, and the peak of anonymous memory."""
+    startup_s = median(each.cpu_s for each in starts)
+    figures = [
+        summarise(f"CPU of {name}", "s", [max(0.0, each.cpu_s - startup_s) for each in runs])
+    ]
     peaks = [
         each.anonymous_bytes / BYTES_PER_MB for each in runs if each.anonymous_bytes is not None
     ]
-    return [summarise(f"memory of {name}", "MB", peaks)] if peaks else []
+    return [*figures, summarise(f"memory of {name}", "MB", peaks)] if peaks else figures
 
 
 def _measure_one_by_one(place: Workplace, plan: Plan) -> tuple[Load, list[Figure]]:

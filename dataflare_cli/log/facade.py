@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dataflare_cli.catalog import current_topic, read_row, write_row
-from dataflare_cli.log.append import Appended, append_frames
+import msgspec
+
+from dataflare_cli.catalog import all_topics, current_topic, find_topic, read_row, write_row
+from dataflare_cli.log.append import Appended, append_frames, appended_ms_of, end_of
 from dataflare_cli.log.bells import Bells, ring
+from dataflare_cli.log.keys import on_partition, seek_first
 from dataflare_cli.log.read import (
     describe_partition,
     find_bounds,
@@ -23,13 +26,19 @@ from dataflare_cli.log.read import (
     partition_id_of,
     read_run,
 )
-from dataflare_cli.log.trim import drop_batches, sweep, trim_after_append, trim_topics
+from dataflare_cli.log.trim import (
+    drop_batches,
+    expired_before_ms,
+    sweep,
+    trim_after_append,
+    trim_topics,
+)
 from dataflare_cli.log.verify import Finding, verify_topics
-from dataflare_cli.model import OFFSET_MAX, PartitionInfo, Topic
+from dataflare_cli.model import OFFSET_MAX, PartitionInfo, Topic, TopicSpec
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
-    from dataflare_cli.store import Store
+    from dataflare_cli.store import Store, View
 
 
 class Log:
@@ -82,6 +91,29 @@ class Log:
         with self.store.view() as view:
             return describe_partition(view, topic, partition, now_ms=now())
 
+    def describe(self, name: str) -> tuple[Topic, list[PartitionInfo]]:
+        """Return a topic and what `partition list` shows of it, as of one moment.
+
+        Raises:
+            NotFound: with close matches.
+        """
+        with self.store.view() as view:
+            return _describe(view, find_topic(view, name))
+
+    def overview(self) -> list[tuple[Topic, list[PartitionInfo]]]:
+        """Return every topic and its partitions, by name, as of one moment."""
+        with self.store.view() as view:
+            return [_describe(view, topic) for topic in all_topics(view)]
+
+    def expiring(self, topic: Topic, spec: TopicSpec) -> int:
+        """Return how many records could not be read any more if a topic had these settings."""
+        with self.store.view() as view:
+            topic = current_topic(view, topic)
+            return sum(
+                _expiring(view, topic, spec, partition)
+                for partition in range(len(topic.partition_ids))
+            )
+
     def purge(self, topic: Topic, partition: int, before: int | None = None) -> int:
         """Drop the records below an offset (None: all there are now); return how many.
 
@@ -119,3 +151,31 @@ class Log:
 def now() -> int:
     """Return the time in ms since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def _describe(view: "View", topic: Topic) -> tuple[Topic, list[PartitionInfo]]:
+    now_ms = now()
+    return topic, [
+        describe_partition(view, topic, partition, now_ms=now_ms)
+        for partition in range(len(topic.partition_ids))
+    ]
+
+
+def _expiring(view: "View", topic: Topic, spec: TopicSpec, partition: int) -> int:
+    """Go through the batches as `trim_partition` would, and drop none."""
+    now_ms = now()
+    start, _ = find_bounds(view, topic, partition, now_ms=now_ms)
+    before_ms = expired_before_ms(msgspec.structs.replace(topic, spec=spec), now_ms)
+    partition_id = topic.partition_ids[partition]
+    row = read_row(view, partition_id)
+    floor, stored_bytes, left = row.floor, row.stored_bytes, row.batch_count
+    log = view.cursor(b"log")
+    found = seek_first(log, partition_id)
+    while found and on_partition(log, partition_id):
+        frame = log.value()
+        too_old = before_ms is not None and appended_ms_of(frame) < before_ms
+        if not (too_old or (stored_bytes > spec.partition_bytes_max and left > 1)):
+            break
+        floor, stored_bytes, left = end_of(log.key(), frame), stored_bytes - len(frame), left - 1
+        found = log.next()
+    return max(0, floor - start)

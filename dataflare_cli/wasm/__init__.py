@@ -19,12 +19,14 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 import wasmtime
@@ -47,6 +49,26 @@ class Settings(NamedTuple):
 ROOMY = Settings()
 # For `ulimit -v`: memories of at most 512 MiB, every access checked.
 NARROW = Settings(reservation_bytes=512 << 20)
+
+
+class _KeptAtExit:
+    """Frees nothing while the interpreter ends: what wasmtime needs for that may be gone."""
+
+    def _delete(self, ptr: Any, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_finalizing():
+            super()._delete(ptr)  # type: ignore[misc]  # that of the class beside this one
+
+
+class _Engine(_KeptAtExit, wasmtime.Engine):
+    pass
+
+
+class _Module(_KeptAtExit, wasmtime.Module):
+    pass
+
+
+class _Store(_KeptAtExit, wasmtime.Store):
+    pass
 
 
 class Instance:
@@ -130,7 +152,7 @@ _modules: dict[tuple[str, Settings], wasmtime.Module] = {}
 def _start(name: str) -> tuple[wasmtime.Store, wasmtime.Instance]:
     for settings in (ROOMY, NARROW):
         module = _module(name, settings)
-        store = wasmtime.Store(_engine(settings))
+        store = _Store(_engine(settings))
         with suppress(wasmtime.WasmtimeError):
             return store, wasmtime.Instance(store, module, [])
     raise _no_memory(NARROW.reservation_bytes)
@@ -151,7 +173,7 @@ def _engine(settings: Settings) -> wasmtime.Engine:
     config.wasm_bulk_memory = True
     config.memory_may_move = False
     config.memory_reservation = settings.reservation_bytes
-    return wasmtime.Engine(config)
+    return _Engine(config)
 
 
 def _module(name: str, settings: Settings) -> wasmtime.Module:
@@ -168,14 +190,14 @@ def compile_cached(wasm: bytes, settings: Settings = ROOMY) -> wasmtime.Module:
     engine = _engine(settings)
     directory = cache_directory()
     if directory is None:
-        return wasmtime.Module(engine, wasm)
+        return _Module(engine, wasm)
     file = directory / f"{artefact_name(wasm, settings)}.cwasm"
     artefact = _read(file)
     if artefact is not None:
         # Whole, but of another machine: wasmtime refuses one for other processors.
         with suppress(wasmtime.WasmtimeError):
-            return wasmtime.Module.deserialize(engine, artefact)
-    module = wasmtime.Module(engine, wasm)
+            return _Module.deserialize(engine, artefact)
+    module = _Module(engine, wasm)
     with suppress(OSError):
         _write(file, bytes(module.serialize()))
         _prune(directory)

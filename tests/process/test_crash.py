@@ -1,5 +1,6 @@
 """Bad days with real processes: kill -9, Ctrl-Z, many at once, full disks, stopped writers."""
 
+import contextlib
 import os
 import random
 import re
@@ -32,11 +33,11 @@ def assert_sound(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_producers_lose_nothing_acknowledged(data_dir: Path, seed: int) -> None:
-    """kill -9 at a random moment: what was acknowledged is stored, once, in order.
+    """Killed at a random moment: what was acknowledged is stored, once, in order.
 
     Acknowledged is what --tee passed on: it does so after the commit.
     """
-    chance = random.Random(seed)  # noqa: S311 - a reproducible moment, not a secret
+    chance = random.Random(seed)
     run("topic", "create", "t")
     with start_process("consume", "t", "-B") as follower:
         acknowledged = b""
@@ -94,7 +95,11 @@ def test_a_stopped_producer_is_named(data_dir: Path) -> None:
         "    os.kill(os.getpid(), signal.SIGSTOP)\n"
     )
     words = [command_line()[0], "-c", hold, str(data_dir)]
-    with subprocess.Popen(words, env=process_environ(), stdout=subprocess.PIPE) as stopped:
+    with (
+        subprocess.Popen(words, env=process_environ(), stdout=subprocess.PIPE) as stopped,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(stopped.kill)  # a stopped process would be waited for, for ever
         assert stopped.stdout is not None
         assert b"held\n" == stopped.stdout.readline()
         waiting = run("--lock-timeout", "200ms", "produce", "t", stdin=b"a\n")
@@ -132,10 +137,8 @@ def test_many_producers_and_followers(data_dir: Path, tmp_path: Path) -> None:
         source = tmp_path / f"input-{number}"
         source.write_bytes(b"".join(b"%d %06d\n" % (number, index) for index in range(count)))
         # Through cat, so that it comes in pieces.
-        words = " ".join(command_line("produce", "t", "-p", str(number % 2)))
-        producers.append(
-            subprocess.Popen(["bash", "-c", f"cat {source} | {words}"], env=process_environ())
-        )
+        pipe = f"cat {source} | " + " ".join(command_line("produce", "t", "-p", str(number % 2)))
+        producers.append(subprocess.Popen(["bash", "-c", pipe], env=process_environ()))
     assert [0] * 4 == [producer.wait(timeout=WAIT_S) for producer in producers]
     assert [0] * 4 == [follower.wait(timeout=WAIT_S) for follower in running]
 
@@ -197,11 +200,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 def test_a_read_only_directory(tmp_path: Path) -> None:
     """Readers say what they need; nothing is made worse."""
-    if os.geteuid() == 0:
-        # Root may write anywhere; what a mount refuses is tested on the mount.
-        words = ["unshare", "-m", "bash", "-c"]
-    else:
-        words = ["bash", "-c"]
+    # Root may write anywhere: what a mount refuses is tested on a mount.
+    words = ["unshare", "-m", "bash", "-c"] if os.geteuid() == 0 else ["bash", "-c"]
     data = tmp_path / "data"
     run("--data-dir", data, "produce", "t", "--create", stdin=b"a\n")
     program = " ".join(command_line("--data-dir", data))

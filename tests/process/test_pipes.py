@@ -19,7 +19,7 @@ def shell(script: str) -> "subprocess.CompletedProcess[bytes]":
     """Run a bash script in which `dataflare` is the program."""
     words = " ".join(command_line())
     return subprocess.run(
-        ["bash", "-c", f"dataflare() {{ {words} \"$@\"; }}; {script}"],
+        ["bash", "-c", f'dataflare() {{ {words} "$@"; }}; {script}'],
         env=process_environ(),
         capture_output=True,
         check=False,
@@ -67,16 +67,18 @@ def test_sigint_keeps_what_was_acknowledged() -> None:
 
 def _interrupted(number: signal.Signals, code: int) -> None:
     run("topic", "create", "t")
-    with start_process("consume", "t", "-n", "2") as follower:
-        with start_process("produce", "t") as producer:
-            assert producer.stdin is not None
-            assert follower.stdout is not None
-            producer.stdin.write(b"a\nb\nunfinished")
-            producer.stdin.flush()
-            # The follower has them: they are stored.
-            assert b"a\nb\n" == follower.stdout.read()
-            producer.send_signal(number)
-            _, stderr = producer.communicate(timeout=WAIT_S)
+    with (
+        start_process("consume", "t", "-B", "-n", "2") as follower,
+        start_process("produce", "t") as producer,
+    ):
+        assert producer.stdin is not None
+        assert follower.stdout is not None
+        producer.stdin.write(b"a\nb\nunfinished")
+        producer.stdin.flush()
+        # The follower has them: they are stored.
+        assert b"a\nb\n" == follower.stdout.read()
+        producer.send_signal(number)
+        _, stderr = producer.communicate(timeout=WAIT_S)
 
     assert code == producer.returncode
     assert b"2 records are stored" in stderr

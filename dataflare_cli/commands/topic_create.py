@@ -1,0 +1,234 @@
+"""`dataflare topic create`: from options, or from a YAML file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dataflare_cli.catalog import Catalog, check_name, check_spec, segment_bytes_for
+from dataflare_cli.commands.context import Environment
+from dataflare_cli.commands.request import argument, option
+from dataflare_cli.commands.stored import NOTHING_DONE, existing_store, read_config
+from dataflare_cli.errors import AlreadyExists, UsageError
+from dataflare_cli.model import Topic, TopicSpec
+from dataflare_cli.text.topicconfig import (
+    NO_DEDUP,
+    NO_REPLICAS,
+    NO_SERVERS,
+    exact_bytes,
+    format_compression,
+    format_retention,
+    parse_compression,
+    parse_retention,
+    parse_topic_config,
+)
+from dataflare_cli.text.units import parse_bytes
+
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd", "any"]
+
+RetentionOption = Annotated[
+    str | None,
+    option(
+        "--retention-time",
+        metavar="DURATION",
+        help="Keep records so long, as in 12h or 7days; none: for ever",
+    ),
+]
+SegmentOption = Annotated[
+    str | None,
+    option("--segment-size", metavar="BYTES", help="Kept for Fluvio; at most the partition's"),
+]
+PartitionSizeOption = Annotated[
+    str | None,
+    option(
+        "--max-partition-size", metavar="BYTES", help="Drop oldest records above it, as in 2 GiB"
+    ),
+]
+CompressionOption = Annotated[
+    Compression | None,
+    option("--compression-type", case_sensitive=False, help="How producers have to compress"),
+]
+
+NO_MIRRORS = "mirrors need other clusters, and this release has no connectors to them yet"
+NO_SYSTEM = "there are no system topics here"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Create a topic.
+
+    Without options it has one partition and keeps records for 7 days, up to 100 GiB.
+
+    \b
+    Example:
+      dataflare topic create logs --partitions 2 --retention-time 30days
+      dataflare topic create audit --retention-time none --compression-type zstd
+      dataflare topic create -c topic.yaml --dry-run
+    """
+
+    name: Annotated[str | None, argument(metavar="NAME", help="Name of the topic")] = None
+    config: Annotated[
+        Path | None, option("-c", "--config", metavar="FILE", help="Take all of it from this YAML")
+    ] = None
+    partitions: Annotated[
+        int | None, option("-p", "--partitions", metavar="N", help="How many partitions (1)")
+    ] = None
+    retention_time: RetentionOption = None
+    max_partition_size: PartitionSizeOption = None
+    segment_size: SegmentOption = None
+    compression_type: CompressionOption = None
+    if_not_exists: Annotated[
+        bool, option("--if-not-exists", help="It is no error if there is one already")
+    ] = False
+    dry_run: Annotated[
+        bool, option("-d", "--dry-run", help="Only check, and say what would be done")
+    ] = False
+    replication: Annotated[
+        int | None, option("-r", "--replication", metavar="N", help="How many copies: 1")
+    ] = None
+    ignore_rack_assignment: Annotated[
+        bool, option("-i", "--ignore-rack-assignment", hidden=True, help=NO_SERVERS)
+    ] = False
+    replica_assignment: Annotated[
+        Path | None, option("-f", "--replica-assignment", hidden=True, help=NO_SERVERS)
+    ] = None
+    mirror_apply: Annotated[
+        Path | None, option("-m", "--mirror-apply", hidden=True, help=NO_MIRRORS)
+    ] = None
+    mirror: Annotated[bool, option("--mirror", hidden=True, help=NO_MIRRORS)] = False
+    home_to_remote: Annotated[bool, option("--home-to-remote", hidden=True, help=NO_MIRRORS)] = (
+        False
+    )
+    dedup: Annotated[bool, option("--dedup", hidden=True, help=NO_DEDUP)] = False
+    dedup_count: Annotated[str | None, option("--dedup-count", hidden=True, help=NO_DEDUP)] = None
+    dedup_age: Annotated[str | None, option("--dedup-age", hidden=True, help=NO_DEDUP)] = None
+    system: Annotated[bool, option("-s", "--system", hidden=True, help=NO_SYSTEM)] = False
+
+
+def create(env: Environment, request: Request) -> None:
+    """Check everything before there is a data directory, then create the topic."""
+    _refuse_impossible(request)
+    name, given = _read(env, request)
+    segment_bytes = segment_bytes_for(given.get("partition_bytes_max"), given.get("segment_bytes"))
+    spec = TopicSpec(**{**given, "segment_bytes": segment_bytes})
+    check_name(name)
+    check_spec(spec)
+    if request.dry_run:
+        _rehearse(env, request, name, spec)
+        return
+    catalog = Catalog(env.open_store(create=True))
+    try:
+        catalog.create_topic(name, spec)
+    except AlreadyExists as exc:
+        if not request.if_not_exists:
+            exc.hint = f"dataflare topic describe {name} shows it; --if-not-exists takes it as it is"
+            raise
+        _accept(env, catalog.topic(name), given)
+    else:
+        env.print(f'topic "{name}" created')
+
+
+def settings_of(
+    retention_time: str | None,
+    segment_size: str | None,
+    max_partition_size: str | None,
+    compression_type: Compression | None,
+) -> dict[str, Any]:
+    """Return the fields of `TopicSpec` that options mention.
+
+    Raises:
+        UsageError: a value that can't be read.
+    """
+    given: dict[str, Any] = {}
+    if retention_time is not None:
+        given["retention_s"] = parse_retention(retention_time)
+    if segment_size is not None:
+        given["segment_bytes"] = parse_bytes(segment_size)
+    if max_partition_size is not None:
+        given["partition_bytes_max"] = parse_bytes(max_partition_size)
+    if compression_type is not None:
+        given["compression"] = parse_compression(compression_type)
+    return given
+
+
+def shown_settings(spec: TopicSpec) -> dict[str, str]:
+    """Return the settings of a topic as options take them, by field."""
+    return {
+        "partitions": str(spec.partitions),
+        "retention_s": format_retention(spec.retention_s),
+        "segment_bytes": exact_bytes(spec.segment_bytes),
+        "partition_bytes_max": exact_bytes(spec.partition_bytes_max),
+        "compression": format_compression(spec.compression),
+    }
+
+
+OPTIONS = {
+    "partitions": "partitions",
+    "retention_s": "retention-time",
+    "segment_bytes": "segment-size",
+    "partition_bytes_max": "max-partition-size",
+    "compression": "compression-type",
+}
+
+
+def _refuse_impossible(request: Request) -> None:
+    impossible = (
+        (request.replication not in (None, 1), "--replication", NO_REPLICAS),
+        (request.ignore_rack_assignment, "--ignore-rack-assignment", NO_SERVERS),
+        (request.replica_assignment is not None, "--replica-assignment", NO_SERVERS),
+        (request.mirror_apply is not None, "--mirror-apply", NO_MIRRORS),
+        (request.mirror, "--mirror", NO_MIRRORS),
+        (request.home_to_remote, "--home-to-remote", NO_MIRRORS),
+        (request.dedup, "--dedup", NO_DEDUP),
+        (request.dedup_count is not None, "--dedup-count", NO_DEDUP),
+        (request.dedup_age is not None, "--dedup-age", NO_DEDUP),
+        (request.system, "--system", NO_SYSTEM),
+    )
+    for asked, flag, reason in impossible:
+        if asked:
+            raise UsageError(f"{flag}: {reason}", hint=f"leave {flag} out")
+
+
+def _read(env: Environment, request: Request) -> tuple[str, dict[str, Any]]:
+    """Return the topic's name, and the fields of its spec that were given."""
+    given = settings_of(
+        request.retention_time,
+        request.segment_size,
+        request.max_partition_size,
+        request.compression_type,
+    )
+    if request.partitions is not None:
+        given["partitions"] = request.partitions
+    if request.config is None:
+        if request.name is None:
+            raise UsageError("which topic?", hint="give its NAME, or a YAML file with --config")
+        return request.name, given
+    also = [f"--{OPTIONS[field]}" for field in given]
+    also += ["NAME"] if request.name is not None else []
+    also += ["--replication"] if request.replication is not None else []
+    if also:
+        raise UsageError(f"the argument '--config <PATH>' cannot be used with {', '.join(also)}")
+    return parse_topic_config(read_config(env, request.config), str(request.config))
+
+
+def _rehearse(env: Environment, request: Request, name: str, spec: TopicSpec) -> None:
+    store = existing_store(env, read_only=True)
+    if store is not None:
+        try:
+            Catalog(store).create_topic(name, spec, dry_run=True)
+        except AlreadyExists:
+            if not request.if_not_exists:
+                raise
+            env.print(f'topic "{name}" exists already; {NOTHING_DONE}')
+            return
+    env.print(f'topic "{name}" would be created; {NOTHING_DONE}')
+    for field, value in shown_settings(spec).items():
+        env.print(f"  {OPTIONS[field]}: {value}")
+
+
+def _accept(env: Environment, topic: Topic, given: dict[str, Any]) -> None:
+    """Be content with a topic that exists, but say where it is another than asked for."""
+    env.print(f'topic "{topic.name}" exists already')
+    asked = shown_settings(TopicSpec(**given))
+    for field, value in shown_settings(topic.spec).items():
+        if field in given and asked[field] != value:
+            env.warn(f"warning: its {OPTIONS[field]} is {value}, not {asked[field]}")

@@ -1,0 +1,203 @@
+"""Topic settings as people write them: in options, and in the YAML of `topic create -c`.
+
+Hides their spellings. What is given is a dict of `TopicSpec` fields, so that a setting
+that was left out differs from one that was given its default.
+
+    version: 0.1.0
+    meta: { name: my-topic }                         # required
+    partition: { count: 1, max-size: 10 KB, replication: 1, ignore-rack-assignment: false }
+    retention: { time: 2m, segment-size: 2.0 KB }    # time: none keeps for ever
+    compression: { type: Lz4 }                       # Any None Gzip Snappy Lz4 Zstd
+
+Fluvio's keys, in kebab-case or snake_case. One that is not known is an error, as is one
+that can't be had here: a setting that is dropped silently helps nobody.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dataflare_cli.errors import ConfigError, UsageError
+from dataflare_cli.model import Codec
+from dataflare_cli.text.time import humantime, parse_duration
+from dataflare_cli.text.units import parse_bytes
+
+FOR_EVER = "none"
+ANY = "any"
+COMPRESSIONS: dict[str, Codec | None] = {**{each.name.lower(): each for each in Codec}, ANY: None}
+VERSION_PREFIX = "0.1."
+
+# Why something of Fluvio's can't be had.
+NO_REPLICAS = "a topic is kept once, in the data directory; replicas need several machines"
+NO_SERVERS = "there are no servers to assign partitions to"
+NO_DEDUP = "deduplication runs a SmartModule, and this release has none yet"
+
+_UNITS = tuple(
+    (f"{prefix}{suffix}", base**power)
+    for power, prefix in reversed(tuple(enumerate("KMGTPE", 1)))
+    for suffix, base in (("iB", 1024), ("B", 1000))
+)
+
+
+class TopicConfig(NamedTuple):
+    """What a YAML file asks for: `given` has the fields of `TopicSpec` that it mentions."""
+
+    name: str
+    given: dict[str, Any]
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class _Meta(_Strict, frozen=True):
+    name: str
+
+
+class _Partition(_Strict, frozen=True):
+    count: int | None = None
+    max_size: int | str | None = None
+    replication: int | None = None
+    ignore_rack_assignment: bool | None = None
+    maps: Any = None
+
+
+class _Retention(_Strict, frozen=True):
+    time: str | None = None
+    segment_size: int | str | None = None
+
+
+class _Compression(_Strict, frozen=True):
+    type: str | None = None
+
+
+class _Document(_Strict, frozen=True):
+    meta: _Meta
+    version: str = "0.1.0"
+    partition: _Partition | None = None
+    retention: _Retention | None = None
+    compression: _Compression | None = None
+    deduplication: Any = None
+
+
+def parse_retention(text: str) -> int | None:
+    """Return whole seconds, as Fluvio does; None for `none`, which is for ever.
+
+    Raises:
+        UsageError: not a duration.
+    """
+    if text.strip().lower() == FOR_EVER:
+        return None
+    try:
+        return int(parse_duration(text))
+    except UsageError as exc:
+        exc.hint = f"{exc.hint}, or {FOR_EVER} to keep records for ever"
+        raise
+
+
+def format_retention(seconds: int | None) -> str:
+    """Return `7days`, `2m`, or `none` where records are kept for ever."""
+    return FOR_EVER if seconds is None else humantime(seconds)
+
+
+def parse_compression(text: str) -> Codec | None:
+    """Return the codec a topic asks for; None for `any`, where producers choose.
+
+    Raises:
+        UsageError: there is no such codec.
+    """
+    word = text.strip().lower()
+    if word not in COMPRESSIONS:
+        raise UsageError(f'unknown compression "{text}"', hint=f"one of {', '.join(COMPRESSIONS)}")
+    return COMPRESSIONS[word]
+
+
+def format_compression(codec: Codec | None) -> str:
+    """Return a topic's compression in one word."""
+    return ANY if codec is None else codec.name.lower()
+
+
+def exact_bytes(size_bytes: int) -> str:
+    """Return a size as `parse_bytes` reads it back, in the largest unit that is exact."""
+    for unit, factor in _UNITS:
+        if size_bytes and size_bytes % factor == 0:
+            return f"{size_bytes // factor} {unit}"
+    return f"{size_bytes} B"
+
+
+def parse_topic_config(text: bytes, where: str) -> TopicConfig:
+    """Return what a YAML document asks for; limits are the catalog's to check.
+
+    Raises:
+        ConfigError: with `where` and what is wrong.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
+        raise ConfigError(where, f"not YAML: {' '.join(str(exc).split())}") from exc
+    if not isinstance(content, dict):
+        raise ConfigError(where, "expected names and values", hint="begin with `meta: {name: …}`")
+    sections = {
+        key: _snake_case(value, where) if isinstance(value, dict) and key in _SECTIONS else value
+        for key, value in _snake_case(content, where).items()
+    }
+    try:
+        document = msgspec.convert(sections, _Document)
+    except msgspec.ValidationError as exc:
+        raise ConfigError(where, str(exc)) from exc
+    _refuse_impossible(document, where)
+    return TopicConfig(document.meta.name, _given(document, where))
+
+
+_SECTIONS = ("meta", "partition", "retention", "compression")
+
+
+def _snake_case(content: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in content.items():
+        if not isinstance(name, str):
+            raise ConfigError(where, f"{name!r} is not a name")
+        snake = name.replace("-", "_")
+        if snake in fields:
+            raise ConfigError(where, f"{name} is given twice")
+        fields[snake] = value
+    return fields
+
+
+def _refuse_impossible(document: _Document, where: str) -> None:
+    partition = document.partition or _Partition()
+    if not document.version.startswith(VERSION_PREFIX):
+        raise ConfigError(where, f"version {document.version} is not known", hint="0.1.0 is")
+    impossible = (
+        (partition.replication not in (None, 1), "partition.replication", NO_REPLICAS),
+        (partition.ignore_rack_assignment, "partition.ignore-rack-assignment", NO_SERVERS),
+        (partition.maps is not None, "partition.maps", NO_SERVERS),
+        (document.deduplication is not None, "deduplication", NO_DEDUP),
+    )
+    for asked, key, reason in impossible:
+        if asked:
+            raise ConfigError(where, f"{key}: {reason}", hint=f"leave {key} out")
+
+
+def _given(document: _Document, where: str) -> dict[str, Any]:
+    partition = document.partition or _Partition()
+    retention = document.retention or _Retention()
+    compression = document.compression or _Compression()
+    readers = (
+        ("partitions", "partition.count", partition.count, int),
+        ("partition_bytes_max", "partition.max-size", partition.max_size, parse_bytes),
+        ("retention_s", "retention.time", retention.time, parse_retention),
+        ("segment_bytes", "retention.segment-size", retention.segment_size, parse_bytes),
+        ("compression", "compression.type", compression.type, parse_compression),
+    )
+    given: dict[str, Any] = {}
+    for field, key, value, read in readers:
+        if value is not None:
+            try:
+                given[field] = read(str(value))
+            except UsageError as exc:
+                raise ConfigError(where, f"{key}: {exc.message}", hint=exc.hint) from exc
+    return given
