@@ -46,6 +46,7 @@ def _run(words: list[str], environment: Environment | None) -> int:
 
         if environment is not None:
             return run(env, words)
+        env.owns_process = True
         with answering_signals():
             return run(env, words)
 

@@ -243,8 +243,9 @@ def check_name(name: str, *, noun: str = "Topic") -> None:
 def check_spec(spec: TopicSpec) -> None:
     """Refuse settings outside their limits, in Fluvio's words."""
     checks = (
-        (spec.segment_bytes, "segment_size", SEGMENT_BYTES_MIN),
+        # Before the segments: their size follows a partition's when it was not given.
         (spec.partition_bytes_max, "max_partition_size", PARTITION_BYTES_MIN),
+        (spec.segment_bytes, "segment_size", SEGMENT_BYTES_MIN),
         (spec.retention_s, "retention_secs", RETENTION_S_MIN),
         (spec.partitions, "partitions", 1),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TIMESTAMP_TYPE_BIT,
         BatchHeader,
         check_frame,
+        check_head,
         read_header,
         rewrap,
         seal,
@@ -57,6 +58,7 @@ __all__ = [
     "TextOptions",
     "TextResult",
     "check_frame",
+    "check_head",
     "decode_batch",
     "decode_frame",
     "encode_batch",
@@ -77,7 +79,7 @@ _HOMES = {
     "batch": "decode_batch decode_frame encode_batch encode_frame",
     "frame": (
         "FRAME_HEADER_BYTES HEADER_BYTES PREFIX_BYTES TIMESTAMP_TYPE_BIT "
-        "BatchHeader check_frame read_header rewrap seal stamp"
+        "BatchHeader check_frame check_head read_header rewrap seal stamp"
     ),
     "lines": "BadLine Payload Problem TextOptions TextResult encode_text",
     "merge": "merge_entries",

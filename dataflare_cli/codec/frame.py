@@ -184,6 +184,20 @@ def check_frame(key: Bytes, frame: Bytes, where: str = "") -> BatchHeader:
         Corruption: any byte is not as it was written.
     """
     where = where or name_place(key)
+    header = check_head(key, frame, where)
+    _check_crc(header, frame, PREFIX_BYTES, where)
+    return header
+
+
+def check_head(key: Bytes, frame: Bytes, where: str = "") -> BatchHeader:
+    """Verify what can be of a frame's first 81 bytes without reading the rest of it.
+
+    For decisions that move nothing but whole batches: where they end, how old they are.
+
+    Raises:
+        Corruption: the prefix's CRC is wrong, or a field is not what it has to be.
+    """
+    where = where or name_place(key)
     if len(key) != KEY_BYTES:
         raise Corruption(where, expected=f"{KEY_BYTES} bytes", found=len(key))
     if len(frame) < FRAME_HEADER_BYTES:
@@ -201,7 +215,6 @@ def check_frame(key: Bytes, frame: Bytes, where: str = "") -> BatchHeader:
             where, expected="at least one record", found=f"{header.record_count} records"
         )
     _check_codec(header, where)
-    _check_crc(header, frame, PREFIX_BYTES, where)
     return header
 
 

@@ -1,5 +1,6 @@
 """`dataflare benchmark`: figures of this machine, beside plain tools over the same bytes."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,8 +269,6 @@ def _run(
 
 def _default_directory(env: Environment) -> Path:
     """Return a directory on the data directory's file system, else the working directory."""
-    import os
-
     path = env.settings.data_dir.parent
     while not path.exists():
         path = path.parent

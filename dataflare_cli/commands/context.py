@@ -63,6 +63,8 @@ class Environment:
         self.stdin_is_terminal = _is_terminal(stdin_fd)
         self.stdout_is_terminal = _is_terminal(stdout_fd)
         self.stderr_is_terminal = stderr is None and _is_terminal(2)
+        # Signal handlers are the process's: only its entry point sets this.
+        self.owns_process = False
         self.quiet = False
         self.verbose = False
         self.error_format: Literal["text", "json"] = "text"
@@ -93,13 +95,15 @@ class Environment:
             Unreachable: it is not there (and `create` is false), or can't be used.
         """
         if self._store is None:
-            from dataflare_cli.store import Store
+            from dataflare_cli.store import Store, end_as_corrupt
 
             settings = self.settings
             path, origin = settings.data_dir, settings.resolve("data-dir").origin
             for note in settings.notes:
                 self.warn(f"warning: {note}")
             self.detail(f"data directory {path} ({origin})")
+            if self.owns_process:
+                end_as_corrupt(path)
             self._store = Store.open(
                 path,
                 create=create,

@@ -25,12 +25,12 @@ LEADER = 0
 
 
 def existing_store(env: Environment, *, read_only: bool) -> "Store | None":
-    """Open the data directory, or say where it would be and return None."""
+    """Open the data directory, or say that there is none and return None."""
     path = env.settings.data_dir
-    if (path / "data.mdb").exists() or (path.exists() and not path.is_dir()):
-        return env.open_store(create=False, read_only=read_only)
-    env.say(f"nothing is stored in {path} yet")
-    return None
+    if _is_missing(path):
+        env.say(f"nothing is stored in {path} yet")
+        return None
+    return env.open_store(create=False, read_only=read_only)
 
 
 def store_with(env: Environment, kind: str, name: str, *, read_only: bool = False) -> "Store":
@@ -39,10 +39,15 @@ def store_with(env: Environment, kind: str, name: str, *, read_only: bool = Fals
     Raises:
         NotFound: it does not exist, so the thing doesn't either.
     """
-    store = existing_store(env, read_only=read_only)
-    if store is None:
-        raise NotFound(kind, name, hint="dataflare config show --origin shows all settings")
-    return store
+    path = env.settings.data_dir
+    if _is_missing(path):
+        raise NotFound(kind, name, hint=f"nothing is stored in {path} yet")
+    return env.open_store(create=False, read_only=read_only)
+
+
+def _is_missing(path: Path) -> bool:
+    """A file in its place, or a directory that can't be entered, is an error: not ours to hide."""
+    return not (path / "data.mdb").exists() and (path.is_dir() or not path.exists())
 
 
 def read_config(env: Environment, path: Path) -> bytes:

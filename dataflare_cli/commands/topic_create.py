@@ -35,7 +35,7 @@ RetentionOption = Annotated[
 ]
 SegmentOption = Annotated[
     str | None,
-    option("--segment-size", metavar="BYTES", help="Kept for Fluvio; at most the partition's"),
+    option("--segment-size", metavar="BYTES", help="Fluvio's setting, without effect here"),
 ]
 PartitionSizeOption = Annotated[
     str | None,
@@ -120,7 +120,9 @@ def create(env: Environment, request: Request) -> None:
         catalog.create_topic(name, spec)
     except AlreadyExists as exc:
         if not request.if_not_exists:
-            exc.hint = f"dataflare topic describe {name} shows it; --if-not-exists takes it as it is"
+            exc.hint = (
+                f"dataflare topic describe {name} shows it; --if-not-exists takes it as it is"
+            )
             raise
         _accept(env, catalog.topic(name), given)
     else:
@@ -231,4 +233,4 @@ def _accept(env: Environment, topic: Topic, given: dict[str, Any]) -> None:
     asked = shown_settings(TopicSpec(**given))
     for field, value in shown_settings(topic.spec).items():
         if field in given and asked[field] != value:
-            env.warn(f"warning: its {OPTIONS[field]} is {value}, not {asked[field]}")
+            env.warn(f"warning: with {OPTIONS[field]} {value}, not {asked[field]}")

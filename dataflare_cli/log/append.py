@@ -118,14 +118,17 @@ def _append(change: "Change", tail: _Tail, frame: bytearray, now_ms: int) -> int
 
 
 def end_of(key: bytes | memoryview, frame: bytes | memoryview) -> int:
-    """Return the offset after a stored batch's last record."""
-    base_offset: int = LOG_KEY.unpack(key)[1]
-    last_delta: int = _LAST_DELTA.unpack_from(frame, _LAST_DELTA_AT)[0]
-    return base_offset + last_delta + 1
+    """Return the offset after a stored batch's last record; Corruption if its head is damaged."""
+    header = codec.check_head(key, frame)
+    return header.base_offset + header.record_count
 
 
-def appended_ms_of(frame: bytes | memoryview) -> int:
-    """Return when a stored batch was appended."""
+def appended_ms_of(key: bytes | memoryview, frame: bytes | memoryview) -> int:
+    """Return when a stored batch was appended; Corruption if its head is damaged.
+
+    What is damaged must not pass for old: old batches are dropped unread.
+    """
+    codec.check_head(key, frame)
     return int(_APPENDED.unpack_from(frame, _APPENDED_AT)[0])
 
 
@@ -158,7 +161,7 @@ def _small_tail(
         frame = log.value()
         if len(frame) >= SMALL_FRAME_BYTES:
             break
-        appended_ms = appended_ms_of(frame)
+        appended_ms = appended_ms_of(log.key(), frame)
         newest_ms = newest_ms or appended_ms
         if retention_ms and newest_ms - appended_ms > retention_ms // MERGE_SPAN_SHARE:
             break

@@ -173,7 +173,7 @@ def _expiring(view: "View", topic: Topic, spec: TopicSpec, partition: int) -> in
     found = seek_first(log, partition_id)
     while found and on_partition(log, partition_id):
         frame = log.value()
-        too_old = before_ms is not None and appended_ms_of(frame) < before_ms
+        too_old = before_ms is not None and appended_ms_of(log.key(), frame) < before_ms
         if not (too_old or (stored_bytes > spec.partition_bytes_max and left > 1)):
             break
         floor, stored_bytes, left = end_of(log.key(), frame), stored_bytes - len(frame), left - 1

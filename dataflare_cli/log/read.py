@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dataflare_cli import codec
 from dataflare_cli.catalog import current_topic, read_row
-from dataflare_cli.errors import NotFound
+from dataflare_cli.errors import Corruption, NotFound
 from dataflare_cli.log.append import appended_ms_of, end_of
 from dataflare_cli.log.keys import LOG_KEY, TIME_KEY, seek_batch, seek_first, seek_last, time_key
 from dataflare_cli.log.trim import expired_before_ms
@@ -43,10 +43,16 @@ def read_run(
     """
     topic = current_topic(view, topic)
     partition_id = partition_id_of(topic, partition)
-    floor = read_row(view, partition_id).floor
+    row = read_row(view, partition_id)
+    wanted = max(offset, row.floor)
     log = view.cursor(b"log")
-    if not seek_batch(log, partition_id, max(offset, floor)):
+    if not seek_batch(log, partition_id, wanted):
+        if row.batch_count:
+            raise _missing(topic, partition, row.floor, "no batch")
         return None
+    found = LOG_KEY.unpack(log.key())[1]
+    if found > wanted:
+        raise _missing(topic, partition, wanted, f"offset {found}")
     if not _skip_expired(log, topic, partition_id, now_ms):
         return None
     flat: list[bytes | memoryview] = []
@@ -66,13 +72,22 @@ def read_run(
     return codec.load_run(flat) if flat else None
 
 
+def _missing(topic: Topic, partition: int, offset: int, found: str) -> Corruption:
+    return Corruption(
+        f"{topic.name}-{partition}",
+        expected=f"a batch with offset {offset}",
+        found=found,
+        hint="records are missing: restore the data directory from a backup",
+    )
+
+
 def _skip_expired(log: "lmdb.Cursor", topic: Topic, partition_id: int, now_ms: int) -> bool:
     """Move a cursor past batches whose age is over; False if none is left."""
     before_ms = expired_before_ms(topic, now_ms)
     if before_ms is None:
         return True
     prefix = partition_id.to_bytes(4, "big")
-    while appended_ms_of(log.value()) < before_ms:
+    while appended_ms_of(log.key(), log.value()) < before_ms:
         if not log.next() or log.key()[:4] != prefix:
             return False
     return True

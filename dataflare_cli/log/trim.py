@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import GARBAGE, partition_key, read_row, write_row
+from dataflare_cli.errors import Corruption
 from dataflare_cli.log.append import appended_ms_of, end_of
-from dataflare_cli.log.keys import seek_first
+from dataflare_cli.log.keys import LOG_KEY, seek_first
 from dataflare_cli.model import COMMIT_DROPS_MAX, Topic
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def trim_partition(
     dropped = 0
     while dropped < count_max and seek_first(log, partition_id):
         frame = log.value()
-        too_old = before_ms is not None and appended_ms_of(frame) < before_ms
+        too_old = before_ms is not None and appended_ms_of(log.key(), frame) < before_ms
         too_much = row.stored_bytes > topic.spec.partition_bytes_max and row.batch_count > 1
         if not (too_old or too_much):
             break
@@ -93,7 +94,7 @@ def _has_expired(store: "Store", topic: Topic, partition_id: int, now_ms: int) -
         return (
             before_ms is not None
             and seek_first(log, partition_id)
-            and appended_ms_of(log.value()) < before_ms
+            and appended_ms_of(log.key(), log.value()) < before_ms
         )
 
 
@@ -112,7 +113,7 @@ def drop_batches(
         if not seek_first(log, partition_id):
             done = True
             break
-        end = end_of(log.key(), log.value())
+        end = _end_if_sound(log.key(), log.value(), is_going=before is None)
         if before is not None and end > before:
             done = True
             break
@@ -132,6 +133,16 @@ def drop_batches(
         ),
     )
     return floor - row.floor, done
+
+
+def _end_if_sound(key: bytes | memoryview, frame: bytes | memoryview, *, is_going: bool) -> int:
+    """Return a batch's end; a damaged one does not keep a deleted topic from going."""
+    try:
+        return end_of(key, frame)
+    except Corruption:
+        if not is_going:
+            raise
+        return int(LOG_KEY.unpack(key)[1]) + 1
 
 
 def sweep(store: "Store") -> int:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from dataflare_cli import codec
 from dataflare_cli.catalog import Catalog, partition_key, read_row
 from dataflare_cli.errors import Corruption, NotFound
-from dataflare_cli.log.append import end_of
 from dataflare_cli.log.keys import LOG_KEY, split_time_key
 from dataflare_cli.model import NO_TIMESTAMP, Topic
 
@@ -77,7 +76,7 @@ def _verify_step(
                 pass
         except Corruption as exc:
             problems.append(str(exc))
-        expected = end_of(key, frame)
+        expected = _end_of(frame)
     return problems, None
 
 
@@ -98,7 +97,7 @@ def _verify_totals(view: "View", topic: Topic, partition: int) -> Iterator[Findi
             running_max_ms = max(running_max_ms, header.max_timestamp_ms)
             bases.append((running_max_ms, LOG_KEY.unpack(key)[1]))
             stored_bytes += len(frame)
-            end = end_of(key, frame)
+            end = _end_of(frame)
     if end is not None and not row.floor < end:
         yield Finding(topic.name, partition, f"floor {row.floor} is not before its end {end}")
     if (row.stored_bytes, row.batch_count) != (stored_bytes, len(bases)):
@@ -114,6 +113,12 @@ def _verify_totals(view: "View", topic: Topic, partition: int) -> Iterator[Findi
         stored < found for (stored, _), (found, _) in zip(index, bases, strict=True)
     ):
         yield Finding(topic.name, partition, "the time index does not match the batches")
+
+
+def _end_of(frame: bytes | memoryview) -> int:
+    """Return the offset after a batch as its header says, damaged or not."""
+    header = codec.read_header(frame, codec.PREFIX_BYTES)
+    return header.base_offset + header.record_count
 
 
 def _index_of(view: "View", partition_id: int) -> list[tuple[int, int]]:

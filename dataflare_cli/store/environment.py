@@ -184,6 +184,8 @@ class Store:
             store._open_environment()
         except OSError as exc:
             raise unreachable(path, exc) from exc
+        except lmdb.Error as exc:
+            raise translate(path, exc) from exc
         return store
 
     def database(self, name: bytes) -> "lmdb._Database":

@@ -13,6 +13,15 @@ from dataflare_cli.errors import Corruption, Unreachable
 
 # As the environment is opened with it (environment.py).
 READERS_MAX = 4096
+# A transaction is bad after it has met a damaged page.
+_DAMAGED = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.BadTxnError,
+    lmdb.CursorFullError,
+    lmdb.PageFullError,
+)
 # "File too large": `ulimit -f`, or a file system that has no larger files.
 _FULL = ("No space left", "Disk quota", "File too large")
 
@@ -28,7 +37,7 @@ def translate(path: Path, exc: Exception) -> Exception:
         return Unreachable(str(path), "the disk is full", hint="free some space; nothing is lost")
     if isinstance(exc, (lmdb.InvalidError, lmdb.VersionMismatchError)):
         return not_a_store(path)
-    if isinstance(exc, (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError)):
+    if isinstance(exc, _DAMAGED):
         return Corruption(f"{path}/data.mdb", expected="sound pages", found=text)
     if isinstance(exc, lmdb.ReadersFullError):
         return Unreachable(str(path), f"{READERS_MAX} readers have it open", hint="end some")

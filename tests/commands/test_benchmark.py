@@ -37,12 +37,18 @@ def report_of(place, *words):
 
 
 def check_figure(figure):
-    """Whatever was measured: its samples are in order, and took something (or were idle)."""
+    """Whatever was measured: its samples are in order, and took something.
+
+    Start-up, taken off, may leave nothing of so small an input, and an idle process is idle.
+    """
     assert FIGURE_KEYS == set(figure)
     ordered = [figure[name] for name in ("best", "p50", "p95", "p99", "max")]
     assert sorted(ordered) == ordered
     assert ordered[0] >= 0
-    assert ordered[-1] > 0 or figure["unit"] == "%" or figure["name"].startswith("CPU")
+    may_be_nothing = (
+        figure["unit"] == "%" or "produce" in figure["name"] or "-B -d" in figure["name"]
+    )
+    assert ordered[-1] > 0 or may_be_nothing
     assert figure["samples"] >= 1
 
 
@@ -82,7 +88,7 @@ def test_produce(options, name, place):
     assert ["s", "s", "ms", "s", "MB"] == [figure["unit"] for figure in report["figures"]]
     made, copy, *_ = report["figures"]
     assert "cp + fsync" == made["beside"]
-    assert made["ratio"] > 0
+    assert made["ratio"] >= 0
     assert copy["bytes_per_s"] > copy["records_per_s"] > 0
 
 
