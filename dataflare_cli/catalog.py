@@ -150,7 +150,9 @@ class Catalog:
             raw = view.get(b"catalog", TABLE_FORMAT + name.encode("utf-8", "replace"))
             if raw is None:
                 names = [key[1:].decode() for key, _ in view.items(b"catalog", TABLE_FORMAT)]
-                raise NotFound("tableformat", name, suggestions=close_matches(name, names))
+                close = close_matches(name, names)
+                hint = None if close else "dataflare table-format list shows all"
+                raise NotFound("tableformat", name, suggestions=close, hint=hint)
             return raw
 
     def create_table_format(self, name: str, text: bytes) -> None:

@@ -46,7 +46,7 @@ compile --cap-lints allow --crate-name compiler_builtins --crate-type rlib --edi
 compile --crate-name kernel --crate-type cdylib --edition 2021 -D warnings -o "$work/kernel.wasm" \
     "$here/kernel.rs"
 
-if grep -q -a -e "$HOME" -e "$work" -e "$here" "$work/kernel.wasm"; then
+if grep -q -a -F -e "$work" -e "$here" -e "$library" "$work/kernel.wasm"; then
     echo "a path of this machine is in the artefact" >&2
     exit 1
 fi

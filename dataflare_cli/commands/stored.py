@@ -42,12 +42,19 @@ def store_with(env: Environment, kind: str, name: str, *, read_only: bool = Fals
     path = env.settings.data_dir
     if _is_missing(path):
         raise NotFound(kind, name, hint=f"nothing is stored in {path} yet")
+    if not _is_utf8(name):
+        raise NotFound(kind, name, hint="names are letters, digits, '.', '_' and '-'")
     return env.open_store(create=False, read_only=read_only)
 
 
 def _is_missing(path: Path) -> bool:
     """A file in its place, or a directory that can't be entered, is an error: not ours to hide."""
     return not (path / "data.mdb").exists() and (path.is_dir() or not path.exists())
+
+
+def _is_utf8(text: str) -> bool:
+    """Other bytes come from the shell as surrogates, which no store can be asked for."""
+    return text.encode("utf-8", "replace").decode() == text
 
 
 def read_config(env: Environment, path: Path) -> bytes:

@@ -49,6 +49,7 @@ class Settings(NamedTuple):
 ROOMY = Settings()
 # For `ulimit -v`: memories of at most 512 MiB, every access checked.
 NARROW = Settings(reservation_bytes=512 << 20)
+CHOICES = (ROOMY, NARROW)
 
 
 class _KeptAtExit:
@@ -150,7 +151,7 @@ _modules: dict[tuple[str, Settings], wasmtime.Module] = {}
 
 
 def _start(name: str) -> tuple[wasmtime.Store, wasmtime.Instance]:
-    for settings in (ROOMY, NARROW):
+    for settings in CHOICES:
         module = _module(name, settings)
         store = _Store(_engine(settings))
         with suppress(wasmtime.WasmtimeError):

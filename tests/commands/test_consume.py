@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("data_dir")
 
 
 @pytest.fixture
-def numbers() -> None:
+def numbers(data_dir: Path) -> None:
     """A topic `n` of one partition with the values 0 to 9, a minute apart."""
     run("topic", "create", "n", "--retention-time", "none")
     for number in range(10):
