@@ -40,6 +40,7 @@ CODECS = {each.name.lower(): each for each in Codec}
 # Below this a batch is mostly header.
 BATCH_BYTES_MIN = 128
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+_SECONDS_DIGITS = 10
 _T = TypeVar("_T")
 
 
@@ -216,10 +217,9 @@ def _plan(request: Request) -> IngestOptions:
         batch_bytes_max=min(batch_bytes, BATCH_BYTES_MAX),
         record_bytes_max=record_bytes,
     )
-    now_ms = time.time_ns() // 1_000_000
     return IngestOptions(
         text=text,
-        timestamp_ms=None if request.timestamp is None else parse_moment(request.timestamp, now_ms),
+        timestamp_ms=None if request.timestamp is None else parse_timestamp(request.timestamp),
         linger_s=parse_duration(request.linger),
         rate=None if request.rate is None else parse_rate(request.rate),
         keep_partitions=request.keep_partitions,
@@ -322,6 +322,13 @@ def parse_headers(texts: list[str]) -> Headers:
         encoded = value.encode("utf-8", "surrogateescape") if equals else None
         headers.append((_utf8("--header", name), encoded))
     return tuple(headers)
+
+
+def parse_timestamp(text: str) -> int:
+    """Read a moment, or milliseconds of any length (ten digits are seconds, as elsewhere)."""
+    if text.isascii() and text.isdigit() and len(text) < _SECONDS_DIGITS:
+        return int(text)
+    return parse_moment(text, time.time_ns() // 1_000_000)
 
 
 def parse_rate(text: str) -> float:

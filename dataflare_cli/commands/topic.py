@@ -302,9 +302,7 @@ def purge(
     log = Log(store)
     found = Catalog(store).topic(topic)
     targets = offsets_at(log, found, before, partition or ())
-    counts = {
-        each: max(0, target - log.bounds(found, each)[0]) for each, target in targets.items()
-    }
+    counts = {each: max(0, target - log.bounds(found, each)[0]) for each, target in targets.items()}
     if dry_run:
         for each, count in counts.items():
             env.print(f"{_place(topic, each)}: {counted(count, 'record')} would be purged")

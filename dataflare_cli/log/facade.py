@@ -67,11 +67,11 @@ class Log:
 
     def read(
         self, topic: Topic, partition: int, offset: int, end: int = OFFSET_MAX
-    ) -> "Run | None":
+    ) -> "tuple[Run, int] | None":
         """Return the batches from the one with `offset` on as a verified copy; None at the end.
 
-        A run may begin before `offset` (whole batches), or after it where older records
-        were dropped. At most about 2 MiB, or one batch.
+        Also returns the first offset in it that may be read: `offset`, or a later one where
+        older records were dropped. At most about 2 MiB, or one batch.
         """
         with self.store.view() as view:
             return read_run(view, topic, partition, offset, end, now_ms=now())

@@ -35,11 +35,12 @@ def partition_id_of(topic: Topic, partition: int) -> int:
 
 def read_run(
     view: "View", topic: Topic, partition: int, offset: int, end: int, *, now_ms: int
-) -> "Run | None":
+) -> "tuple[Run, int] | None":
     """Copy and verify the batches from the one that holds `offset` on; None at the end.
 
-    A run may begin before `offset` (whole batches), or after it where older records
-    were dropped. Batches from `end` on are not taken.
+    Also returns the first offset of the run that may be read: a run consists of whole
+    batches and may begin before `offset`, and `offset` itself may have been dropped.
+    Batches from `end` on are not taken.
     """
     topic = current_topic(view, topic)
     partition_id = partition_id_of(topic, partition)
@@ -69,7 +70,10 @@ def read_run(
         size += len(frame)
         if size >= RUN_BYTES_MAX or len(flat) >= 2 * RUN_BATCHES_MAX:
             break
-    return codec.load_run(flat) if flat else None
+    if not flat:
+        return None
+    run = codec.load_run(flat)
+    return run, max(wanted, run.start_offset)
 
 
 def _missing(topic: Topic, partition: int, offset: int, found: str) -> Corruption:
@@ -123,10 +127,11 @@ def find_time(view: "View", topic: Topic, partition: int, timestamp_ms: int, *, 
         return end
     offset: int = TIME_KEY.unpack(times.key())[2]
     while offset < end:
-        run = read_run(view, topic, partition, max(offset, start), end, now_ms=now_ms)
-        if run is None:
+        found = read_run(view, topic, partition, max(offset, start), end, now_ms=now_ms)
+        if found is None:
             break
-        for record in run.records(max(offset, start), None):
+        run, first = found
+        for record in run.records(first, None):
             if record.timestamp_ms >= wanted:
                 return record.offset
         offset = run.next_offset

@@ -6,10 +6,18 @@ offsets are never used again.
 """
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dataflare_cli.catalog import GARBAGE, partition_key, read_row, write_row
-from dataflare_cli.errors import Corruption
+from dataflare_cli.catalog import (
+    GARBAGE,
+    Catalog,
+    current_topic,
+    partition_key,
+    read_row,
+    write_row,
+)
+from dataflare_cli.errors import Corruption, NotFound
 from dataflare_cli.log.append import appended_ms_of, end_of
 from dataflare_cli.log.keys import LOG_KEY, seek_first
 from dataflare_cli.model import COMMIT_DROPS_MAX, Topic
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 # Small batches are cheap to drop; a purge of many must not take a commit for every 64.
 DROP_BYTES_MAX = 64 * 1024 * 1024
 DROP_BATCHES_MAX = 4096
+SWEEP_MAX = 2048
 
 
 def expired_before_ms(topic: Topic, now_ms: int) -> int | None:
@@ -63,23 +72,25 @@ def trim_partition(
 
 def trim_topics(store: "Store", *, now_ms: int) -> int:
     """Drop everything that has expired in all topics, in bounded commits."""
-    from dataflare_cli.catalog import Catalog, current_topic
-
     dropped = 0
     for topic in Catalog(store).topics():
         for partition_id in topic.partition_ids:
-            while _has_expired(store, topic, partition_id, now_ms):
-                with store.change("trim", f"topic {topic.name}") as change:
-                    count = trim_partition(
-                        change,
-                        current_topic(change, topic),
-                        partition_id,
-                        now_ms=now_ms,
-                        count_max=DROP_BATCHES_MAX,
-                    )
-                dropped += count
-                if not count:
-                    break
+            with suppress(NotFound):  # deleted meanwhile
+                dropped += _trim_expired(store, topic, partition_id, now_ms)
+    return dropped
+
+
+def _trim_expired(store: "Store", topic: Topic, partition_id: int, now_ms: int) -> int:
+    dropped = 0
+    while _has_expired(store, topic, partition_id, now_ms):
+        with store.change("trim", f"topic {topic.name}") as change:
+            current = current_topic(change, topic)
+            count = trim_partition(
+                change, current, partition_id, now_ms=now_ms, count_max=DROP_BATCHES_MAX
+            )
+        dropped += count
+        if not count:
+            break
     return dropped
 
 
@@ -153,15 +164,16 @@ def sweep(store: "Store") -> int:
             if next(view.items(b"catalog", GARBAGE), None) is None:
                 return dropped
         with store.change("sweep", "deleted topics") as change:
-            pending = next(change.items(b"catalog", GARBAGE), None)
-            if pending is None:
-                return dropped
-            partition_id = int.from_bytes(pending[0][1:], "big")
-            count, done = drop_batches(change, partition_id)
-            dropped += count
-            if done:
-                change.delete(b"partitions", partition_key(partition_id))
-                change.delete(b"catalog", pending[0])
+            # Many empty partitions go in one commit, a large one takes several.
+            for key in [key for key, _ in change.items(b"catalog", GARBAGE)][:SWEEP_MAX]:
+                partition_id = int.from_bytes(key[1:], "big")
+                count, done = drop_batches(change, partition_id)
+                dropped += count
+                if done:
+                    change.delete(b"partitions", partition_key(partition_id))
+                    change.delete(b"catalog", key)
+                if count:
+                    break
 
 
 def trim_after_append(

@@ -114,7 +114,7 @@ def _try_lock(handle: int) -> bool:
 
 
 def _holder(what: str) -> bytes:
-    text = f"process {os.getpid()} ({what})".encode()[:HOLDER_BYTES_MAX]
+    text = f"process {os.getpid()} ({what})".encode("utf-8", "replace")[:HOLDER_BYTES_MAX]
     return text.ljust(HOLDER_BYTES_MAX, b" ") + b"\n"
 
 

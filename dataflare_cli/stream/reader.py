@@ -146,13 +146,14 @@ class Reader:
         """Return the next run of a track, having passed over what was dropped."""
         if track.is_done:
             return None
-        run = self.log.read(track.topic, track.partition, track.offset, track.end)
-        if run is None:
+        found = self.log.read(track.topic, track.partition, track.offset, track.end)
+        if found is None:
             return None
-        if run.start_offset > track.offset:
-            self._on_evicted(track, run.start_offset)
-            track.offset = run.start_offset
-            if run.start_offset >= track.end:
+        run, first = found
+        if first > track.offset:
+            self._on_evicted(track, first)
+            track.offset = first
+            if first >= track.end:
                 return None
         return run
 

@@ -32,7 +32,8 @@ def values_of(log: Log, topic: Topic, partition: int = 0) -> list[bytes | None]:
     """Return everything that can be read of a partition."""
     offset, _ = log.bounds(topic, partition)
     found = []
-    while (run := log.read(topic, partition, offset)) is not None:
+    while (read := log.read(topic, partition, offset)) is not None:
+        run, offset = read
         found += [record.value for record in run.records(offset, run.next_offset)]
         offset = run.next_offset
     return found

@@ -83,7 +83,9 @@ class LogMachine(RuleBasedStateMachine):
         expected = self.model[partition][start:]
         found: list[Record] = []
         offset = start
-        while (run := self.log.read(self.topic, partition, offset)) is not None:
+        while (read := self.log.read(self.topic, partition, offset)) is not None:
+            run, first = read
+            assert first == offset
             found += run.records(offset, run.next_offset)
             offset = run.next_offset
 

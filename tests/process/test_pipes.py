@@ -101,7 +101,7 @@ def test_a_follower_ends_at_a_signal() -> None:
 def test_slow_lines_are_stored_at_once() -> None:
     """A line that comes alone reaches a follower before the next one is written."""
     run("topic", "create", "t")
-    with start_process("consume", "t") as follower, start_process("produce", "t") as producer:
+    with start_process("consume", "t", "-B") as follower, start_process("produce", "t") as producer:
         assert producer.stdin is not None
         assert follower.stdout is not None
         for number in range(20):
