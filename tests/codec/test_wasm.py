@@ -22,7 +22,9 @@ ONE, TWO = (
 
 def number_of(module: wasmtime.Module) -> int:
     store = wasmtime.Store(wasm._engine(wasm.ROOMY))
-    return wasmtime.Instance(store, module, []).exports(store)["number"](store)
+    number = wasmtime.Instance(store, module, []).exports(store)["number"]
+    assert isinstance(number, wasmtime.Func)
+    return int(number(store))
 
 
 @pytest.fixture

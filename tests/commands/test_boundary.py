@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pexpect
 import pytest
@@ -39,9 +40,12 @@ def run_program(*body: str, **options) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def end_with(exc: BaseException | None, *, error_format: str = "text") -> tuple[int, str]:
+def end_with(
+    exc: BaseException | None, *, error_format: Literal["text", "json"] = "text"
+) -> tuple[int, str]:
     """Return what the boundary makes of an exception: exit code and stderr."""
-    env = Environment(stderr=io.StringIO(), environ={})
+    stderr = io.StringIO()
+    env = Environment(stderr=stderr, environ={})
     env.error_format = error_format
 
     def act() -> int:
@@ -49,7 +53,7 @@ def end_with(exc: BaseException | None, *, error_format: str = "text") -> tuple[
             raise exc
         return 0
 
-    return boundary(env, act), env.stderr.getvalue()
+    return boundary(env, act), stderr.getvalue()
 
 
 ENDS = [

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 
 import pytest
@@ -218,7 +219,7 @@ def test_a_row_that_is_too_long_ends_the_input_where_quotes_are():
     """What follows may be inside a cell or not; storing a guess would be worse. TSV goes on."""
     for long in (b'"' + b"x\n" * 800_000, b"x" * 1_600_000 + b"\n"):
         importer = make_importer("csv", record_bytes_max=100)
-        (bad,) = [*importer.feed(b"value\n" + long + b'"\n'), *importer.finish()]
+        (bad,) = itertools.chain(importer.feed(b"value\n" + long + b'"\n'), importer.finish())
         assert 2 == bad.line
         assert "longer than" in bad.problem
         assert importer.broken

@@ -156,13 +156,12 @@ pub unsafe fn render(c: &mut Control) -> u32 {
         offset = cursor.offset;
         let mut count = (limit - offset) as u32;
         count = if count > left { left } else { count };
-        let before = to;
         let (written, needed) = render_entry(&mut context, entry, &mut cursor, count, &mut to, out_end);
         left -= written;
         offset = cursor.offset;
         last = cursor;
         if needed > 0 {
-            if before == to && to == c.output {
+            if left == c.record_count_max {
                 c.needed = if needed > u32::MAX as u64 { u32::MAX } else { needed as u32 };
                 status = NEED_OUTPUT;
             }
@@ -174,8 +173,8 @@ pub unsafe fn render(c: &mut Control) -> u32 {
         number += 1;
     }
     *core::ptr::addr_of_mut!(CURSOR) = last;
-    if to > c.output && status != DONE {
-        // What is finished goes first; the same answer comes again.
+    if left < c.record_count_max {
+        // What is finished goes first (records, if not bytes); the same answer comes again.
         status = DONE;
     }
     c.entry = number;
