@@ -273,18 +273,19 @@ class _Runner:
 def _copy(parts: Sequence[Bytes], memory: memoryview, at: int, size: int) -> bool:
     """Copy parts side by side; tell whether they are as large as they should be."""
     end = at + size
-    if size < len(parts) * JOIN_BYTES_MAX:
-        parts = [
-            b"".join(parts[first : first + JOIN_PARTS])
-            for first in range(0, len(parts), JOIN_PARTS)
-        ]
-    for part in parts:
+    for part in parts if size >= len(parts) * JOIN_BYTES_MAX else _joined(parts):
         after = at + len(part)
         if after > end:
             return False
         memory[at:after] = part
         at = after
     return at == end
+
+
+def _joined(parts: Sequence[Bytes]) -> Iterator[bytes]:
+    """Join parts a thousand at a time: each piece uses the memory of the one before."""
+    for first in range(0, len(parts), JOIN_PARTS):
+        yield b"".join(parts[first : first + JOIN_PARTS])
 
 
 def _pack(program: Program, at: int) -> bytes:

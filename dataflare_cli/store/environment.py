@@ -15,7 +15,6 @@ A data directory (0700): data.mdb, lock.mdb, write.lock, bells/, holds/.
 """
 
 import os
-import secrets
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -423,7 +422,7 @@ class Store:
             meta = handles[b"meta"]
             if txn.get(b"format", db=meta) is None:  # else: another process was first
                 txn.put(b"format", _U32.pack(FORMAT_VERSION), db=meta)
-                txn.put(b"cluster_id", secrets.token_hex(16).encode(), db=meta)
+                txn.put(b"cluster_id", os.urandom(16).hex().encode(), db=meta)
                 created_ms = time.time_ns() // 1_000_000
                 txn.put(b"created_ms", struct.pack(">q", created_ms), db=meta)
 

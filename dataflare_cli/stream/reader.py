@@ -18,6 +18,7 @@ from dataflare_cli.catalog import current_topic
 from dataflare_cli.errors import TimedOut
 from dataflare_cli.log import Log
 from dataflare_cli.model import OFFSET_MAX, Record, Topic
+from dataflare_cli.stream.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
@@ -105,6 +106,7 @@ class Reader:
             BrokenPipeError: nobody reads stdout any more.
             NotFound: a topic was deleted meanwhile.
         """
+        keep_freed_memory()
         for pass_ in self._passes():
             for track in pass_:
                 while (run := self._read(track)) is not None:

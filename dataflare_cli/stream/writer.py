@@ -21,6 +21,7 @@ from typing import NamedTuple
 from dataflare_cli.errors import DataError
 from dataflare_cli.log import Log
 from dataflare_cli.model import ATOMIC_BYTES_MAX, COMMIT_BYTES_MAX, Topic
+from dataflare_cli.stream.memory import keep_freed_memory
 
 # Two commits' worth: one under way, one being filled.
 QUEUE_BYTES_MAX = 2 * COMMIT_BYTES_MAX
@@ -127,6 +128,7 @@ class TopicWriter:
 
     def _start(self) -> None:
         if self._thread is None:
+            keep_freed_memory()
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
 

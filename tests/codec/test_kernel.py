@@ -159,11 +159,11 @@ def render_all(run, program, start, end, step=None):
     return b"".join(parts), count
 
 
-def outcome(act):
-    """Return what comes of a call: its result, or what it says is corrupt."""
+def outcome(act, error=Corruption):
+    """Return what comes of a call: its result, or what its error says."""
     try:
         return act()
-    except Corruption as exc:
+    except error as exc:
         return str(exc)
 
 
@@ -227,6 +227,15 @@ def test_a_run_renders_as_the_reference_does(
     assert render_all(expected, program, low, high) == render_all(found, program, low, high, step)
 
 
+def test_a_program_that_writes_nothing_ends():
+    """Progress is counted in records: also where batches have to be unpacked again and again."""
+    batches = [[Record(b"v" * 300_000), Record(b"w")] for _ in range(12)]
+    run = load(flat_run(batches, 0, [Codec.ZSTD]))
+
+    assert (b"", 24) == render_all(run, (), 0, 24)
+    assert (b"", 24) == render_all(run, (Instruction(Op.HEADERS_JSON),), 0, 24)
+
+
 @given(int64s)
 def test_times_are_written_as_the_reference_does(timestamp_ms):
     """Invariants: every 64-bit time has one text, whether the calendar knows it or not."""
@@ -252,6 +261,25 @@ def test_json_is_escaped_at_every_place(before, odd, is_cut):
     program = (Instruction(Op.VALUE, Encoding.JSON), Instruction(Op.VALUE, Encoding.HEX))
 
     assert render(program, record, 0) == render_all(load(stored([record])), program, 0, 1)[0]
+
+
+utf8_edges = st.sampled_from(b'a"\x7f\x80\x8f\x90\x9f\xa0\xbf\xc1\xc2\xdf\xe0\xed\xef\xf0\xf4\xf5')
+
+
+@given(st.lists(utf8_edges, max_size=12).map(bytes), st.integers(0, 40))
+def test_text_is_told_from_other_bytes(odd, before):
+    """Invariants: the kernel takes for UTF-8 what Python does: in values, keys, header names."""
+    data = b"x" * before + odd
+    is_text = outcome(lambda: data.decode() is not None, UnicodeDecodeError)
+    key, frame = stored([Record(data, data, ((b"n" * len(data), data),))])
+    record = Record(data, data, ((b"n" * len(data), data),))
+
+    assert render_all(load([key, frame]), ENVELOPE, 0, 1)[0] == render(ENVELOPE, record, 0)
+    inside = frame[codec.FRAME_HEADER_BYTES :].replace(b"n" * len(data), data) if data else b""
+    if data:
+        flat = [key, with_records(frame, inside)]
+        named = outcome(lambda: render_all(load(flat), VALUES, 0, 1))
+        assert (is_text is True) == isinstance(named, tuple)
 
 
 def many_records(count, size=100):
@@ -354,6 +382,18 @@ def test_hostile_records_give_the_references_error(records, data):
     flat[3] = with_records(flat[3], bytes(inside))
 
     assert outcome(lambda: read_all(flat, "python")) == outcome(lambda: read_all(flat, "kernel"))
+
+
+def test_records_behind_damage_can_be_read():
+    """A damaged batch is an error each time; those before and after it stay readable."""
+    flat = flat_run([[Record(b"a")], [Record(b"b")], [Record(b"c")]], 40)
+    flat[3] = with_records(flat[3], b"\x0c\1\0\0\1\1\0")
+    run = load(flat)
+    for _ in range(2):
+        assert (b"a\n", 1) == render_all(run, VALUES, 40, 41)
+        with pytest.raises(Corruption, match="partition id 3, offset 41"):
+            render_all(run, VALUES, 41, 43)
+        assert (b"c\n", 1) == render_all(run, VALUES, 42, 43)
 
 
 @given(record_lists(max_size=2), st.integers(0, 80), st.integers(0, 255))

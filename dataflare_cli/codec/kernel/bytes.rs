@@ -257,6 +257,18 @@ pub unsafe fn crc32c(mut at: *const u8, mut n: usize) -> u32 {
         at = at.add(16);
         n -= 16;
     }
+    if n >= 8 {
+        let a = (at as *const u32).read_unaligned() ^ crc;
+        let b = (at as *const u32).add(1).read_unaligned();
+        crc = four(table, 4, a) ^ four(table, 0, b);
+        at = at.add(8);
+        n -= 8;
+    }
+    if n >= 4 {
+        crc = four(table, 0, (at as *const u32).read_unaligned() ^ crc);
+        at = at.add(4);
+        n -= 4;
+    }
     while n > 0 {
         crc = (crc >> 8) ^ table[0][((crc ^ *at as u32) & 0xff) as usize];
         at = at.add(1);
