@@ -20,8 +20,12 @@ trap 'rm -rf "$work"' EXIT
 export RUSTC_BOOTSTRAP=1
 
 library=$("$rustc" --print sysroot)/lib/rustlib/src/rust/library
-[ -d "$library/core" ] || { echo "no source of core in $library: install rust-web-src" >&2; exit 3; }
-[ -x "$wasm_ld" ] || { echo "no linker $wasm_ld: install lld-19" >&2; exit 3; }
+missing() {
+    echo "$1 is missing: install $2" >&2
+    exit 3
+}
+[ -d "$library/core" ] || missing "$library" rust-web-src
+[ -x "$wasm_ld" ] || missing "$wasm_ld" lld-19
 library=$(cd "$library" && pwd -P)
 
 # 64 KiB of stack, below the data: an overflow traps instead of writing over tables.
@@ -34,17 +38,17 @@ compile() {
         -Z location-detail=none \
         --remap-path-prefix "$library=/library" \
         --remap-path-prefix "$here=/kernel" \
-        --remap-path-prefix "$work=/work" \
+        --remap-path-prefix "$work=/build" \
         -L "$work" "$@"
 }
 
 printf '#![feature(compiler_builtins)]\n#![compiler_builtins]\n#![no_std]\n' > "$work/builtins.rs"
-compile --cap-lints allow --crate-name core --crate-type rlib --edition 2024 --out-dir "$work" \
-    "$library/core/src/lib.rs"
-compile --cap-lints allow --crate-name compiler_builtins --crate-type rlib --edition 2021 --out-dir "$work" \
-    "$work/builtins.rs"
-compile --crate-name kernel --crate-type cdylib --edition 2021 -D warnings -o "$work/kernel.wasm" \
-    "$here/kernel.rs"
+compile --cap-lints allow --crate-name core --edition 2024 --crate-type rlib \
+    --out-dir "$work" "$library/core/src/lib.rs"
+compile --cap-lints allow --crate-name compiler_builtins --edition 2021 --crate-type rlib \
+    --out-dir "$work" "$work/builtins.rs"
+compile -D warnings --crate-name kernel --edition 2021 --crate-type cdylib \
+    -o "$work/kernel.wasm" "$here/kernel.rs"
 
 if grep -q -a -F -e "$work" -e "$here" -e "$library" "$work/kernel.wasm"; then
     echo "a path of this machine is in the artefact" >&2
@@ -65,7 +69,10 @@ if [ "${1-}" = --check ]; then
         echo "built now with: $(grep rustc "$work/kernel.wasm.json")" >&2
         exit 1
     fi
-    cmp "$work/kernel.wasm.json" "$artefact.json"
+    if ! grep -q "$sum" "$artefact.json"; then
+        echo "kernel.wasm.json is of another artefact; run codec/build-kernel.sh" >&2
+        exit 1
+    fi
     echo "kernel.wasm is what its source gives"
 else
     mv "$work/kernel.wasm" "$artefact"

@@ -15,12 +15,12 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dataflare_cli.codec.engine import Bytes
+
 if TYPE_CHECKING:
     from dataflare_cli.codec.kernel_runs import KernelRun
     from dataflare_cli.codec.lines import TextOptions, TextResult
     from dataflare_cli.wasm import Instance
-
-Bytes = bytes | bytearray | memoryview
 
 # Short copies of the kernel's may read and write this far behind a buffer.
 SLACK = 64

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataflare_cli.codec import merge
 from dataflare_cli.codec.checksum import crc32c
 from dataflare_cli.codec.compression import decompress
+from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.frame import (
     CODEC_MASK,
     CRC_AT,
@@ -36,7 +37,6 @@ from dataflare_cli.codec.kernel import (
     NEED_OUTPUT,
     NEED_PLAIN,
     SLACK,
-    Bytes,
     Space,
     new_instance,
 )

@@ -11,13 +11,13 @@ Invariants
 import ctypes
 import threading
 
+from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.kernel import (
     DONE,
     MORE,
     NEED_OUTPUT,
     SLACK,
     STOPPED,
-    Bytes,
     Space,
     new_instance,
 )

@@ -41,8 +41,8 @@ TREE: dict[str, Any] = \
                                       '--until-now': (None, [], 'Stop at the end as it is now'),
                                       '-B': (None, [], 'Begin at the beginning'),
                                       '--beginning': (None, [], 'Begin at the beginning'),
-                                      '-H': ('', [], 'Begin N after the beginning'),
-                                      '--head': ('', [], 'Begin N after the beginning'),
+                                      '-H': ('', [], 'Skip N from the beginning'),
+                                      '--head': ('', [], 'Skip N from the beginning'),
                                       '-T': ('', [], 'Begin N before the end'),
                                       '--tail': ('', [], 'Begin N before the end'),
                                       '--start': ('', [], 'Begin at this offset'),
@@ -112,8 +112,8 @@ TREE: dict[str, Any] = \
                                       '--value-column': ('', [],
                                                          'csv, tsv: the column with the value'),
                                       '--console-fields': ('', [],
-                                                           'kafka-console: what is printed, as '
-                                                           'timestamp,key,value'),
+                                                           'kafka-console: what stands before '
+                                                           'the value, as timestamp,key'),
                                       '--raw': (None, [], 'The whole input is one record'),
                                       '-D': ('', [],
                                              'What ends a record; knows \\n, \\t, \\0 and \\xNN'),

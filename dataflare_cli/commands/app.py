@@ -23,6 +23,20 @@ from dataflare_cli.errors import ExitCode, UsageError
 
 PROGRAM = "dataflare"
 HELP_WIDTH = 100
+# Given after the command they are unknown; the message says where they go.
+ROOT_OPTIONS = frozenset(
+    (
+        "-P",
+        "--profile",
+        "-c",
+        "--cluster",
+        "--data-dir",
+        "-q",
+        "--quiet",
+        "--log-level",
+        "--lock-timeout",
+    )
+)
 
 
 class Entry(NamedTuple):
@@ -324,11 +338,14 @@ def run(env: Environment, argv: Sequence[str]) -> int:
 
 def _usage_error(exc: typer.TyperException) -> UsageError:
     """Turn what the parser says into our error, with the usage line as the next step."""
-    message = exc.format_message().rstrip(".")
+    message = exc.format_message().rstrip(".").replace("\n\t", " ")
     ctx: typer.Context | None = getattr(exc, "ctx", None)
     if ctx is None:
         return UsageError(message)
     path = ctx.command_path.replace("{", "").replace("}", "")
+    option = getattr(exc, "option_name", None)
+    if option in ROOT_OPTIONS:
+        return UsageError(message, hint=f"it goes before the command: {PROGRAM} {option} …")
     return UsageError(message, hint=f"{usage_line(ctx)}\n{path} --help tells more")
 
 

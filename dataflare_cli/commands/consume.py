@@ -61,7 +61,7 @@ class Request:
     beginning: Annotated[bool, option("-B", "--beginning", help="Begin at the beginning")] = False
     head: Annotated[
         int | None,
-        option("-H", "--head", metavar="N", help="Begin N after the beginning", **_OFFSET),
+        option("-H", "--head", metavar="N", help="Skip N from the beginning", **_OFFSET),
     ] = None
     tail: Annotated[
         int | None, option("-T", "--tail", metavar="N", help="Begin N before the end", **_OFFSET)

@@ -72,6 +72,7 @@ class Session:
             self._say_start()
             reader = self._reader()
             self.tracks = reader.tracks
+            self._remember_starts()
             try:
                 self._print(reader)
             except (KeyboardInterrupt, Terminated):
@@ -195,6 +196,22 @@ class Session:
             on_evicted=self._say_evicted,
             grows=not request.partition,
         )
+
+    def _remember_starts(self) -> None:
+        """Store where a new consumer begins: the next run goes on there, seen or not.
+
+        Else one that waited in vain would begin at the end again, past what came meanwhile.
+        """
+        consumer = self.request.consumer
+        if consumer is None or self.request.no_commit:
+            return
+        starts = {
+            (track.topic, track.partition): track.offset - 1
+            for track in self.tracks
+            if self.consumers.offset(consumer, track.topic, track.partition) is None
+        }
+        if starts:
+            self.consumers.commit(consumer, starts)
 
     def _commit_if_due(self) -> None:
         if time.monotonic() >= self._commit_due:

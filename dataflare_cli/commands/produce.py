@@ -75,7 +75,7 @@ class Request:
         option(
             "--console-fields",
             metavar="NAMES",
-            help="kafka-console: what is printed, as timestamp,key,value",
+            help="kafka-console: what stands before the value, as timestamp,key",
         ),
     ] = None
     raw: Annotated[bool, option("--raw", help="The whole input is one record")] = False
@@ -263,7 +263,8 @@ def _find_topic(catalog: Catalog, request: Request) -> Topic:
         return catalog.topic(request.topic)
     except NotFound as exc:
         if not request.create:
-            exc.hint = exc.hint or f"dataflare topic create {request.topic}, or add --create"
+            meant = f"{exc.hint}; " if exc.suggestions else ""
+            exc.hint = f"{meant}--create makes it, dataflare topic list shows all"
             raise
     try:
         return catalog.create_topic(request.topic, TopicSpec())

@@ -95,9 +95,11 @@ class Session:
             if not line:
                 self.env.write(done)
                 return
+            bad = self.ingest.bad_count
             self.ingest.lines(line, "stdin")
             self.writer.drain()
-            self.env.write(done)
+            if self.ingest.bad_count == bad:
+                self.env.write(done)
 
     @contextmanager
     def ended_well(self) -> Iterator[None]:
@@ -106,7 +108,9 @@ class Session:
             yield
         except (KeyboardInterrupt, Terminated):
             self.writer.interrupt()
-            self._say_stored("interrupted: ")
+            # A terminal shows ^C where the cursor is.
+            line = "\n" if self.env.stderr_is_terminal else ""
+            self._say_stored(f"{line}interrupted: ")
             raise
         except BaseException:
             # What was read before the trouble is good, and is stored.
@@ -155,7 +159,9 @@ class Session:
         )
         more = ", …" if len(totals) > SPANS_SHOWN else ""
         where = f" ({spans}{more})" if spans else ""
-        self.env.warn(f"{before}{self.writer.record_count} records are stored{where}")
+        count = self.writer.record_count
+        records = "1 record is" if count == 1 else f"{count} records are"
+        self.env.warn(f"{before}{records} stored{where}")
 
     def _report(self) -> dict[str, object]:
         writer = self.writer

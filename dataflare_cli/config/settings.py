@@ -4,10 +4,14 @@ Hides six sources behind one look-up. A value is taken from the first that has i
 
     1. a flag of the command line
     2. an environment variable, DATAFLARE_… (an empty one counts as absent)
-    3. the profile in use: -P, DATAFLARE_PROFILE, or the one `profile switch` chose
+    3. the profile named by -P or DATAFLARE_PROFILE
     4. dataflare.toml in the working directory or above it
-    5. the user's file, config.toml
-    6. the default
+    5. the profile that `profile switch` chose
+    6. the user's file, config.toml
+    7. the default
+
+A repository's sandbox stays its own whatever profile was switched to some day (its scripts
+may delete topics), and a profile named here and now is meant.
 """
 
 import os
@@ -166,15 +170,20 @@ class Settings:
         return None
 
     def _files(self) -> list[tuple[str, Path, dict[str, Value]]]:
-        """(origin, directory of relative paths, values): profile, dataflare.toml, user's file."""
+        """(origin, directory of relative paths, values) of sources 3 to 6."""
         if self._layers is None:
             user = self.user.load()
             base = user.path.parent
             name = self.profile
-            layers = [(f"profile {name}", base, user.profile(name))]
+            values = user.profile(name)
+            is_named = self._from_flag(PROFILE) or self._from_variable(PROFILE)
+            if is_named and name == LOCAL_PROFILE:
+                values = {"data-dir": str(default_data_dir(self.environ)), **values}
+            layers = [(f"profile {name}", base, values)]
             tree = find_tree_file(self.cwd, self.notes)
             if tree is not None:
-                layers.append((str(tree), tree.parent, read_tree_file(tree)))
+                layer = (str(tree), tree.parent, read_tree_file(tree))
+                layers.insert(1 if is_named else 0, layer)
             layers.append((str(user.path), base, user.values))
             self._layers = layers
         return self._layers

@@ -41,6 +41,13 @@ batch_lists = st.lists(record_lists(max_size=4), min_size=1, max_size=5)
 timestamp_types = st.sampled_from(TimestampType)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_things_stay_with_python():
+    """Leave the process as a short command has it: other tests' `auto` means Python."""
+    yield
+    kernel._loaded.clear()
+
+
 # --------------------------------------------------------------------------- text
 
 

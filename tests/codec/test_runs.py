@@ -1,11 +1,14 @@
 """Runs: neighbouring batches read as one, and what is no run."""
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stored import flat_run, flips, log_key, read_back, stored, with_records
 from strategies import codecs, programs, record_lists
 
+from dataflare_cli.codec import kernel
 from dataflare_cli.codec.program import Instruction, Op, render
 from dataflare_cli.codec.runs import load_run
 from dataflare_cli.errors import Corruption
@@ -155,8 +158,9 @@ def test_rendering_gives_what_is_before_the_damage():
         run.render(VALUES, partition=0, start=41, end=43, record_count_max=None)
 
 
-def test_small_runs_do_not_load_the_kernel():
+def test_small_runs_do_not_load_the_kernel(monkeypatch):
     """Without a kernel, `auto` is Python for a few batches."""
+    monkeypatch.setattr(kernel, "_loaded", threading.Event())
     flat = flat_run([[Record(b"a")]])
 
     assert type(load(flat)) is type(load_run(flat))

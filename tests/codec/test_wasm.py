@@ -20,6 +20,13 @@ ONE, TWO = (
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_things_stay_with_python():
+    """Leave the process as a short command has it: other tests' `auto` means Python."""
+    yield
+    kernel._loaded.clear()
+
+
 def number_of(module: wasmtime.Module) -> int:
     store = wasmtime.Store(wasm._engine(wasm.ROOMY))
     number = wasmtime.Instance(store, module, []).exports(store)["number"]

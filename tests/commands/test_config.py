@@ -20,7 +20,7 @@ from dataflare_cli.config import (
 from dataflare_cli.errors import ConfigError, NotFound, Unreachable, UsageError
 
 # Each source, strongest first: how it sets lock-timeout, and the origin that is shown.
-SOURCES = ("flag", "environment", "profile", "tree", "user", "default")
+SOURCES = ("flag", "environment", "named", "tree", "switched", "user", "default")
 
 
 @pytest.fixture
@@ -44,19 +44,22 @@ def settings(tree, home, **more):
 
 @pytest.mark.parametrize("strongest", range(len(SOURCES)))
 def test_precedence(strongest, tree, home):
-    """Flag > environment > profile in use > dataflare.toml > user's file > default."""
+    """Flag > environment > named profile > dataflare.toml > switched one > user's > default."""
     present = set(SOURCES[strongest:])
     texts = []
     if "user" in present:
         texts.append("lock-timeout = 5")
     texts.append('profile = "work"\n[profiles.work]')
-    if "profile" in present:
+    if "switched" in present:
         texts.append("lock-timeout = 3")
+    texts.append("[profiles.named]\nlock-timeout = 6")
     file = user_file(home, "\n".join(texts))
     toml = tree / "dataflare.toml"
     if "tree" in present:
         toml.write_text("lock-timeout = 4", encoding="utf-8")
     environ = {"HOME": str(home)}
+    if "named" in present:
+        environ["DATAFLARE_PROFILE"] = "named"
     if "environment" in present:
         environ["DATAFLARE_LOCK_TIMEOUT"] = "2"
     flags = {"lock-timeout": ("--lock-timeout", "1s")} if "flag" in present else {}
@@ -65,7 +68,8 @@ def test_precedence(strongest, tree, home):
     expected = {
         "flag": (1, "flag --lock-timeout"),
         "environment": (2, "environment DATAFLARE_LOCK_TIMEOUT"),
-        "profile": (3, "profile work"),
+        "named": (6, "profile named"),
+        "switched": (3, "profile work"),
         "tree": (4, str(toml)),
         "user": (5, str(file)),
         "default": (30, "default"),

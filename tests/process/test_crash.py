@@ -243,3 +243,40 @@ def test_damaged_pages(data_dir: Path, seed: int) -> None:
     assert sound.startswith(done.stdout)
     assert "Traceback" not in done.stderr
     assert bool(done.code) == bool(done.stderr)
+
+
+def test_two_containers_on_one_directory(data_dir: Path) -> None:
+    """Equal process ids in two namespaces: LMDB can't tell them apart, and the second is told.
+
+    Everybody else goes on, and so does the second once the first has ended.
+    """
+    run("topic", "create", "t")
+    inside = ["unshare", "-p", "-f", "--kill-child"]
+    if os.geteuid() != 0:
+        inside = ["unshare", "-U", "-r", "-p", "-f", "--kill-child"]
+
+    def produce(line: bytes) -> "subprocess.CompletedProcess[bytes]":
+        words = [*inside, *command_line("produce", "t")]
+        return subprocess.run(
+            words,
+            env=process_environ(),
+            input=line,
+            capture_output=True,
+            check=False,
+            timeout=WAIT_S,
+        )
+
+    words = [*inside, *command_line("consume", "t", "-B", "-n", "2")]
+    with subprocess.Popen(words, env=process_environ(), stdout=subprocess.PIPE) as follower:
+        assert follower.stdout is not None
+        run("produce", "t", stdin=b"a\n")
+        assert b"a\n" == follower.stdout.readline()
+        refused = produce(b"b\n")
+        run("produce", "t", stdin=b"c\n")
+        assert b"c\n" == follower.stdout.read()
+
+    assert 3 == refused.returncode
+    assert b"another container's process with this one's id" in refused.stderr
+    assert 0 == produce(b"d\n").returncode
+    assert [b"a", b"c", b"d"] == lines_of()
+    assert_sound(data_dir)

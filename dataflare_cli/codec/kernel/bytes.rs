@@ -319,9 +319,7 @@ pub unsafe fn utf8_sequence(at: *const u8, end: *const u8) -> usize {
 /// Tells whether bytes are valid UTF-8.
 pub unsafe fn is_utf8(mut at: *const u8, end: *const u8) -> bool {
     while at < end {
-        if at as usize + 16 <= end as usize
-            && u8x16_bitmask(v128_load(at as *const v128)) == 0
-        {
+        if at as usize + 16 <= end as usize && u8x16_bitmask(v128_load(at as *const v128)) == 0 {
             at = at.add(16);
             continue;
         }

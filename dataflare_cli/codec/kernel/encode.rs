@@ -118,7 +118,11 @@ unsafe fn encode_one(c: &mut Control) -> u32 {
     let state = &mut *(c.states as *mut State);
     let begin = c.output;
     let limit = begin + c.output_bytes;
-    let head = if state.record_count == 0 { FRAME_HEADER_BYTES } else { 0 };
+    let head = if state.record_count == 0 {
+        FRAME_HEADER_BYTES
+    } else {
+        0
+    };
     let mut to = begin + head;
     let mut at = c.input;
     let end = c.input + c.input_bytes;
@@ -138,7 +142,11 @@ unsafe fn encode_one(c: &mut Control) -> u32 {
                     break;
                 }
                 if size > limit.saturating_sub(to) {
-                    status = if to == begin + head { NEED_OUTPUT } else { MORE };
+                    status = if to == begin + head {
+                        NEED_OUTPUT
+                    } else {
+                        MORE
+                    };
                     c.needed = FRAME_HEADER_BYTES + size;
                     break;
                 }
@@ -277,8 +285,12 @@ unsafe fn write_table(c: &mut Control, table: *const Line, noted: u32) {
 unsafe fn next_line(c: &Control, at: &mut u32, end: u32) -> Found {
     let begin = *at;
     let delimiter = c.delimiter as *const u8;
-    let found =
-        find(delimiter, c.delimiter_bytes as usize, begin as *const u8, end as *const u8) as u32;
+    let found = find(
+        delimiter,
+        c.delimiter_bytes as usize,
+        begin as *const u8,
+        end as *const u8,
+    ) as u32;
     if found == end {
         if c.is_final == 0 || begin == end {
             return Found::Nothing;
@@ -307,7 +319,11 @@ unsafe fn next_line(c: &Control, at: &mut u32, end: u32) -> Found {
         line.value_bytes = (found - line.value) as i32;
     }
     if line.value_bytes as u32 == c.null_bytes
-        && equal(line.value as *const u8, c.null as *const u8, c.null_bytes as usize)
+        && equal(
+            line.value as *const u8,
+            c.null as *const u8,
+            c.null_bytes as usize,
+        )
     {
         line.value_bytes = -1;
     }
@@ -383,11 +399,19 @@ unsafe fn put_record(
 }
 
 unsafe fn put_bad(c: &mut Control, index: u32, bytes: u32, problem: u32) {
-    *(c.bad as *mut BadLine).add(c.bad_count as usize) = BadLine { index, bytes, problem };
+    *(c.bad as *mut BadLine).add(c.bad_count as usize) = BadLine {
+        index,
+        bytes,
+        problem,
+    };
     c.bad_count += 1;
 }
 
 unsafe fn put_piece(c: &mut Control, partition: u32, output: u32, bytes: u32) {
-    *(c.pieces as *mut Piece).add(c.piece_count as usize) = Piece { partition, output, bytes };
+    *(c.pieces as *mut Piece).add(c.piece_count as usize) = Piece {
+        partition,
+        output,
+        bytes,
+    };
     c.piece_count += 1;
 }

@@ -38,7 +38,9 @@ pub unsafe fn merge(c: &mut Control) -> u32 {
             let next = at.add(bytes);
             let mut rest = at;
             let timestamp = base_timestamp + skip_deltas(&mut rest);
-            let Some(delta) = timestamp.checked_sub(c.base_timestamp) else { return MORE };
+            let Some(delta) = timestamp.checked_sub(c.base_timestamp) else {
+                return MORE;
+            };
             let rest_bytes = next as usize - rest as usize;
             if HEAD_BYTES_MAX + rest_bytes > out_end - to as usize {
                 return MORE;

@@ -49,11 +49,21 @@ struct Cursor {
     at: u32, // from the start of the entry's records
 }
 
-static mut CURSOR: Cursor = Cursor { offset: -1, entry: 0, index: 0, at: 0 };
+static mut CURSOR: Cursor = Cursor {
+    offset: -1,
+    entry: 0,
+    index: 0,
+    at: 0,
+};
 
 /// Forgets the last run.
 pub unsafe fn forget() {
-    *core::ptr::addr_of_mut!(CURSOR) = Cursor { offset: -1, entry: 0, index: 0, at: 0 };
+    *core::ptr::addr_of_mut!(CURSOR) = Cursor {
+        offset: -1,
+        entry: 0,
+        index: 0,
+        at: 0,
+    };
 }
 
 /// Of a 64-bit number, its sign included.
@@ -70,7 +80,12 @@ struct Decimal {
 impl Decimal {
     #[inline(always)]
     fn new() -> Decimal {
-        Decimal { text: [0; 96], begin: 0, end: 0, value: 0 }
+        Decimal {
+            text: [0; 96],
+            begin: 0,
+            end: 0,
+            value: 0,
+        }
     }
 
     /// Renews the text unless it is that of `value` already.
@@ -148,21 +163,34 @@ pub unsafe fn render(c: &mut Control) -> u32 {
             break;
         }
         if entry.plain == 0 || !walk(entry) {
-            status = if entry.plain == 0 { NEED_PLAIN } else { DAMAGED };
+            status = if entry.plain == 0 {
+                NEED_PLAIN
+            } else {
+                DAMAGED
+            };
             break;
         }
         let mut cursor = locate(entry, number, offset, &last);
-        let limit = if c.end < entry.next_offset() { c.end } else { entry.next_offset() };
+        let limit = if c.end < entry.next_offset() {
+            c.end
+        } else {
+            entry.next_offset()
+        };
         offset = cursor.offset;
         let mut count = (limit - offset) as u32;
         count = if count > left { left } else { count };
-        let (written, needed) = render_entry(&mut context, entry, &mut cursor, count, &mut to, out_end);
+        let (written, needed) =
+            render_entry(&mut context, entry, &mut cursor, count, &mut to, out_end);
         left -= written;
         offset = cursor.offset;
         last = cursor;
         if needed > 0 {
             if left == c.record_count_max {
-                c.needed = if needed > u32::MAX as u64 { u32::MAX } else { needed as u32 };
+                c.needed = if needed > u32::MAX as u64 {
+                    u32::MAX
+                } else {
+                    needed as u32
+                };
                 status = NEED_OUTPUT;
             }
             break;
@@ -195,7 +223,11 @@ unsafe fn render_entry(
     out_end: u32,
 ) -> (u32, u64) {
     let append_time = entry.is_append_time();
-    let base_timestamp = if append_time { entry.max_timestamp() } else { entry.base_timestamp() };
+    let base_timestamp = if append_time {
+        entry.max_timestamp()
+    } else {
+        entry.base_timestamp()
+    };
     let mut at = (entry.plain + cursor.at) as *const u8;
     let mut to = *out as *mut u8;
     let mut written = 0;
@@ -211,7 +243,11 @@ unsafe fn render_entry(
             needed = bytes_max;
             break;
         }
-        let delta = if append_time { 0 } else { parts.timestamp_delta };
+        let delta = if append_time {
+            0
+        } else {
+            parts.timestamp_delta
+        };
         to = context.put_record(to, &parts, base_timestamp + delta);
         if context.has_offset {
             context.offset.count_up();
@@ -288,7 +324,12 @@ unsafe fn locate(entry: &Entry, number: u32, offset: i64, last: &Cursor) -> Curs
     if last.entry == number && last.offset == offset && offset > entry.base_offset {
         return *last;
     }
-    let mut cursor = Cursor { offset: entry.base_offset, entry: number, index: 0, at: 0 };
+    let mut cursor = Cursor {
+        offset: entry.base_offset,
+        entry: number,
+        index: 0,
+        at: 0,
+    };
     while cursor.offset < offset {
         let mut at = (entry.plain + cursor.at) as *const u8;
         let bytes = trusted_varint(&mut at);

@@ -106,8 +106,16 @@ pub unsafe fn load(c: &mut Control) -> u32 {
         *entry = Entry {
             frame,
             frame_bytes: bytes,
-            plain: if codec == 0 { frame + FRAME_HEADER_BYTES } else { 0 },
-            plain_bytes: if codec == 0 { bytes - FRAME_HEADER_BYTES } else { 0 },
+            plain: if codec == 0 {
+                frame + FRAME_HEADER_BYTES
+            } else {
+                0
+            },
+            plain_bytes: if codec == 0 {
+                bytes - FRAME_HEADER_BYTES
+            } else {
+                0
+            },
             base_offset,
             record_count: be32((frame + PREFIX_BYTES + 57) as *const u8),
             walked: 0,
@@ -176,7 +184,9 @@ unsafe fn walk_records(entry: &Entry) -> bool {
     let mut largest = i64::MIN;
     let mut index = 0;
     while index < entry.record_count && at < end {
-        let Some(bytes) = read_varint(&mut at) else { return false };
+        let Some(bytes) = read_varint(&mut at) else {
+            return false;
+        };
         if at > end || bytes < 0 || bytes as usize > end as usize - at as usize {
             return false;
         }
@@ -190,8 +200,14 @@ unsafe fn walk_records(entry: &Entry) -> bool {
         if attributes != 0 || offset_delta as u32 != index || (index == 0 && delta != 0) {
             return false;
         }
-        let Some(timestamp) = base_timestamp.checked_add(delta) else { return false };
-        largest = if timestamp > largest { timestamp } else { largest };
+        let Some(timestamp) = base_timestamp.checked_add(delta) else {
+            return false;
+        };
+        largest = if timestamp > largest {
+            timestamp
+        } else {
+            largest
+        };
         if !walk_rest(at, next) {
             return false;
         }
@@ -209,7 +225,9 @@ unsafe fn walk_rest(mut at: *const u8, end: *const u8) -> bool {
     if !skip_bytes(&mut at, end) || !skip_bytes(&mut at, end) {
         return false;
     }
-    let Some(header_count) = read_varint(&mut at) else { return false };
+    let Some(header_count) = read_varint(&mut at) else {
+        return false;
+    };
     if header_count == 0 {
         return at == end;
     }
@@ -219,7 +237,9 @@ unsafe fn walk_rest(mut at: *const u8, end: *const u8) -> bool {
 /// Passes a length and so many bytes; they may not go beyond `end`.
 #[inline(always)]
 unsafe fn skip_bytes(at: &mut *const u8, end: *const u8) -> bool {
-    let Some(bytes) = read_varint(at) else { return false };
+    let Some(bytes) = read_varint(at) else {
+        return false;
+    };
     if bytes == -1 {
         return true;
     }
@@ -235,7 +255,9 @@ unsafe fn walk_headers(mut at: *const u8, end: *const u8, count: i32) -> bool {
     let mut left = count;
     while left > 0 && at < end {
         let mut name = at;
-        let Some(name_bytes) = read_varint(&mut name) else { return false };
+        let Some(name_bytes) = read_varint(&mut name) else {
+            return false;
+        };
         if name_bytes < 0
             || !skip_bytes(&mut at, end)
             || !is_utf8(name, at)

@@ -78,7 +78,11 @@ pub unsafe fn put_time(mut to: *mut u8, ms: i64) -> *mut u8 {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = era * 400 + year_of_era as i64 + (month <= 2) as i64;
     to = put_padded(to, year as u32, 4);
     to = put_mark(to, b'-');
@@ -115,9 +119,8 @@ pub unsafe fn put_hex(mut to: *mut u8, from: *const u8, bytes: usize) -> *mut u8
         let chunk = v128_load(at as *const v128);
         let highs = u8x16_swizzle(digits, u8x16_shr(chunk, 4));
         let lows = u8x16_swizzle(digits, v128_and(chunk, low));
-        let first = u8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(
-            highs, lows,
-        );
+        let first =
+            u8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(highs, lows);
         let second = u8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(
             highs, lows,
         );
@@ -147,11 +150,19 @@ pub unsafe fn put_base64(mut to: *mut u8, from: *const u8, bytes: usize) -> *mut
     }
     let left = bytes - at;
     if left > 0 {
-        let second = if left == 2 { *from.add(at + 1) as u32 } else { 0 };
+        let second = if left == 2 {
+            *from.add(at + 1) as u32
+        } else {
+            0
+        };
         let word = (*from.add(at) as u32) << 16 | second << 8;
         *to = *digit.add((word >> 18) as usize);
         *to.add(1) = *digit.add((word >> 12 & 63) as usize);
-        *to.add(2) = if left == 2 { *digit.add((word >> 6 & 63) as usize) } else { b'=' };
+        *to.add(2) = if left == 2 {
+            *digit.add((word >> 6 & 63) as usize)
+        } else {
+            b'='
+        };
         *to.add(3) = b'=';
         to = to.add(4);
     }
