@@ -161,8 +161,16 @@ def test_paths_are_relative_to_where_they_are_written(tree, home):
     user_file(home, 'profile = "p"\n[profiles.p]\ndata-dir = "~/d"')
 
     assert tree / "a/b/x" == settings(tree, home, DATAFLARE_DATA_DIR="x").data_dir
-    assert home / "d" == settings(tree, home).data_dir
-    assert tree / "streams" == settings(tree, home, DATAFLARE_PROFILE="local").data_dir
+    assert tree / "streams" == settings(tree, home).data_dir
+    assert home / "d" == settings(tree, home, DATAFLARE_PROFILE="p").data_dir
+
+
+def test_the_local_profile_named_is_no_sandbox(tree, home):
+    """`-P local` means the user's own store, also inside a repository with a sandbox."""
+    (tree / "dataflare.toml").write_text('data-dir = "streams"', encoding="utf-8")
+    found = settings(tree, home, DATAFLARE_PROFILE="local").data_dir
+
+    assert default_data_dir({"HOME": str(home)}) == found
 
 
 @pytest.mark.parametrize(
