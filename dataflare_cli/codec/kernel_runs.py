@@ -433,7 +433,7 @@ def merge_entries(flat: Sequence[Bytes]) -> bytearray | None:
     """
     attributes = {frame[_ATTRIBUTES_AT] for frame in flat[1::2] if len(frame) > _ATTRIBUTES_AT}
     if attributes != {_PLAIN_CREATE_TIME}:
-        return merge.merge_entries(flat)
+        return merge.merge_entries(flat, engine="python")
     lengths = array("I", map(len, flat[1::2]))
     runner = _thread.runner()
     with runner.lock:
@@ -444,7 +444,7 @@ def merge_entries(flat: Sequence[Bytes]) -> bytearray | None:
                 return None
             if status == DONE:
                 return _seal_merged(runner)
-    return merge.merge_entries(flat)
+    return merge.merge_entries(flat, engine="python")
 
 
 def _seal_merged(runner: _Runner) -> bytearray | None:

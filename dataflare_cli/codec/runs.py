@@ -22,6 +22,7 @@ from dataflare_cli.model import MIB, Record
 
 # Below this, loading the kernel costs more than it saves.
 PYTHON_BYTES_MAX = 128 * 1024
+PYTHON_BATCHES_MAX = 1024
 RENDER_BYTES_MAX = 4 * MIB
 
 
@@ -69,7 +70,8 @@ def load_run(flat: Sequence[Bytes], *, engine: Engine = "auto") -> Run:
     Raises:
         Corruption: a frame does not verify, or the offsets have a gap.
     """
-    if wants_kernel(engine, is_large=sum(map(len, flat)) >= PYTHON_BYTES_MAX):
+    is_large = len(flat) >= 2 * PYTHON_BATCHES_MAX or sum(map(len, flat)) >= PYTHON_BYTES_MAX
+    if wants_kernel(engine, is_large=is_large):
         from dataflare_cli.codec import kernel
 
         return kernel.load_run(flat)

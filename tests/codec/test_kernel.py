@@ -474,7 +474,7 @@ def test_batches_are_merged_as_the_reference_does(batches, compression, type_, b
     """Invariants: the merged frame is the reference's, or both give None."""
     flat = flat_run(batches, base_offset, [compression], type_)
 
-    assert codec.merge_entries(flat) == kernel.merge_entries(flat)
+    assert codec.merge_entries(flat, engine="python") == kernel.merge_entries(flat)
 
 
 @given(int64s, int64s)
@@ -482,7 +482,7 @@ def test_times_are_merged_as_the_reference_does(first_ms, second_ms):
     """Invariants: deltas of any size come out in their shortest form, too large ones as None."""
     flat = flat_run([[Record(b"a", timestamp_ms=first_ms)], [Record(b"b", timestamp_ms=second_ms)]])
 
-    assert codec.merge_entries(flat) == kernel.merge_entries(flat)
+    assert codec.merge_entries(flat, engine="python") == kernel.merge_entries(flat)
 
 
 def test_merging_keeps_the_limit():
@@ -501,7 +501,7 @@ def test_a_thousand_batches_are_merged():
     """What the log merges at once, equal to the reference."""
     flat = flat_run([[record] for record in many_records(1_000)], 5)
 
-    assert codec.merge_entries(flat) == kernel.merge_entries(flat)
+    assert codec.merge_entries(flat, engine="python") == kernel.merge_entries(flat)
 
 
 def test_damage_is_found_while_merging():
