@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataflare_cli.commands.context import Environment, Terminated
+from dataflare_cli.commands.progress import Progress
 from dataflare_cli.errors import DataError, PartialFailure, RecordTooLarge, Unreachable
 from dataflare_cli.model import MIB, Topic
 from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
@@ -44,6 +45,7 @@ class Session:
             else TopicWriter(log, topic, after_commit=self._after_commit)
         )
         self.ingest = Ingest(self.writer, options, on_bad=self._report_bad)
+        self.progress = Progress(env, sum(_size_of(path) for path in request.file or ()))
 
     def run(self) -> None:
         """Read every input to its end; everything is stored when it returns."""
@@ -106,6 +108,7 @@ class Session:
         """Whatever ends the run: commit what can be, and say how much was."""
         try:
             yield
+            self.progress.clear()
         except (KeyboardInterrupt, Terminated):
             self.writer.interrupt()
             # A terminal shows ^C where the cursor is.
@@ -115,6 +118,7 @@ class Session:
         except BaseException:
             # What was read before the trouble is good, and is stored.
             self.writer.close()
+            self.progress.clear()
             if self.writer.record_count:
                 self._say_stored("")
             raise
@@ -141,6 +145,7 @@ class Session:
             self.env.warn("further bad lines are counted, not shown")
 
     def _after_commit(self, portion: Portion) -> None:
+        self.progress.show(self.ingest.bytes_read, self.writer.record_count)
         if self.request.tee:
             self.env.write(portion.source)
         elif self.request.verbose and portion.source:
@@ -212,3 +217,11 @@ class Session:
             if size > limit:
                 raise RecordTooLarge(size, limit, where=f"{name}, not read further")
         return b"".join(parts)
+
+
+def _size_of(path: Path) -> int:
+    """Return a file's size, 0 where it has none to show progress by."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
