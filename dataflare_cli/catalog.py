@@ -15,6 +15,7 @@ import difflib
 import struct
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -97,13 +98,13 @@ class Catalog:
         return topic
 
     def delete_topic(self, name: str) -> Topic:
-        """Remove a topic and its consumers' offsets; `Log.sweep` drops its batches."""
+        """Remove a topic and its consumers' offsets; `Log.tidy` drops its batches."""
         with self.store.change("delete", f"topic {name}") as change:
             topic = find_topic(change, name)
             change.delete(b"catalog", TOPIC + name.encode())
             for partition_id in topic.partition_ids:
                 change.put(b"catalog", GARBAGE + partition_key(partition_id), b"")
-                forget_offsets(change, partition_id)
+            _forget_offsets(change, topic.partition_ids)
         return topic
 
     def rename_topic(self, old: str, new: str) -> Topic:
@@ -224,10 +225,10 @@ def write_row(change: Change, partition_id: int, row: PartitionRow) -> None:
     change.put(b"partitions", partition_key(partition_id), _ROW.pack(*row))
 
 
-def forget_offsets(change: Change, partition_id: int) -> None:
-    """Remove what named consumers had stored for a partition that goes."""
-    suffix = b"\0" + partition_key(partition_id)
-    for key in [key for key, _ in change.items(b"consumers") if key.endswith(suffix)]:
+def _forget_offsets(change: Change, partition_ids: Iterable[int]) -> None:
+    """Remove what named consumers had stored for partitions that go."""
+    gone = {b"\0" + partition_key(partition_id) for partition_id in partition_ids}
+    for key in [key for key, _ in change.items(b"consumers") if key[-5:] in gone]:
         change.delete(b"consumers", key)
 
 
@@ -287,5 +288,7 @@ def _new_partitions(change: Change, count: int) -> tuple[int, ...]:
     return ids
 
 
+# A read looks at the row each time; the same bytes are the same topic.
+@lru_cache(maxsize=256)
 def _decode(raw: bytes) -> Topic:
     return msgspec.msgpack.decode(raw, type=Topic)

@@ -11,9 +11,9 @@ import struct
 import time
 from collections.abc import Mapping
 
-from dataflare_cli.catalog import check_name, current_topic, partition_key
+from dataflare_cli.catalog import all_topics, check_name, current_topic, partition_key
 from dataflare_cli.model import ConsumerOffset, Topic
-from dataflare_cli.store import HoldLock, Store
+from dataflare_cli.store import HoldLock, Store, View
 
 # Offset last seen (-1: none yet), and when in ms.
 _VALUE = struct.Struct(">qq")
@@ -36,12 +36,11 @@ class Consumers:
             raw = view.get(b"consumers", _key(consumer, topic.partition_ids[partition]))
         return None if raw is None else int(_VALUE.unpack(raw)[0])
 
-    def commit(self, consumer: str, seen: Mapping[tuple[Topic, int], int]) -> None:
-        """Store the offsets last seen, in one commit; a topic deleted meanwhile is left out."""
+    def commit(self, consumer: str, seen: Mapping[int, int]) -> None:
+        """Store the offsets last seen, by partition id; what was deleted meanwhile is left out."""
         now_ms = time.time_ns() // 1_000_000
         with self.store.change("commit", f"consumer {consumer}") as change:
-            for (topic, partition), offset in seen.items():
-                partition_id = topic.partition_ids[partition]
+            for partition_id, offset in seen.items():
                 if change.get(b"partitions", partition_key(partition_id)) is not None:
                     change.put(
                         b"consumers", _key(consumer, partition_id), _VALUE.pack(offset, now_ms)
@@ -51,20 +50,16 @@ class Consumers:
         self, consumer: str, topic: Topic | None, partition: int | None
     ) -> list[ConsumerOffset]:
         """Remove a consumer's offsets (of one topic, of one partition); return what went."""
-        gone = [
-            each
-            for each in self.offsets(consumer)
-            if (topic is None or each.topic == topic.name)
-            and (partition is None or each.partition == partition)
-        ]
-        if gone:
-            with self.store.change("delete", f"consumer {consumer}") as change:
-                ids = {each.name: each.partition_ids for each in _topics(self.store)}
-                for each in gone:
-                    if each.topic in ids:
-                        key = _key(consumer, ids[each.topic][each.partition])
-                        change.delete(b"consumers", key)
-        return gone
+        with self.store.change("delete", f"consumer {consumer}") as change:
+            gone = [
+                (key, each)
+                for key, each in _stored(change, consumer)
+                if (topic is None or each.topic == topic.name)
+                and (partition is None or each.partition == partition)
+            ]
+            for key, _ in gone:
+                change.delete(b"consumers", key)
+        return [each for _, each in gone]
 
     def reset(self, consumer: str, topic: Topic, offsets: Mapping[int, int | None]) -> None:
         """Set what a consumer has last seen, by partition.
@@ -84,34 +79,32 @@ class Consumers:
 
     def offsets(self, consumer: str | None = None) -> list[ConsumerOffset]:
         """Return the stored offsets, of one consumer or of all, by name, topic, partition."""
-        places = {
-            partition_id: (topic.name, partition)
-            for topic in _topics(self.store)
-            for partition, partition_id in enumerate(topic.partition_ids)
-        }
-        prefix = b"" if consumer is None else consumer.encode() + b"\0"
-        found = []
         with self.store.view() as view:
-            for key, value in view.items(b"consumers", prefix):
-                place = places.get(int.from_bytes(key[-4:], "big"))
-                if place is not None:
-                    offset, modified_ms = _VALUE.unpack(value)
-                    found.append(
-                        ConsumerOffset(
-                            consumer=key[:-5].decode(),
-                            topic=place[0],
-                            partition=place[1],
-                            offset=offset,
-                            modified_ms=modified_ms,
-                        )
-                    )
-        return sorted(found, key=lambda each: (each.consumer, each.topic, each.partition))
+            return [each for _, each in _stored(view, consumer)]
 
 
-def _topics(store: Store) -> list[Topic]:
-    from dataflare_cli.catalog import Catalog
-
-    return Catalog(store).topics()
+def _stored(view: View, consumer: str | None) -> list[tuple[bytes, ConsumerOffset]]:
+    """Return keys and offsets, as of one moment, in the order they are shown."""
+    places = {
+        partition_id: (topic.name, partition)
+        for topic in all_topics(view)
+        for partition, partition_id in enumerate(topic.partition_ids)
+    }
+    prefix = b"" if consumer is None else consumer.encode() + b"\0"
+    found = []
+    for key, value in view.items(b"consumers", prefix):
+        place = places.get(int.from_bytes(key[-4:], "big"))
+        if place is not None:
+            offset, modified_ms = _VALUE.unpack(value)
+            each = ConsumerOffset(
+                consumer=key[:-5].decode(),
+                topic=place[0],
+                partition=place[1],
+                offset=offset,
+                modified_ms=modified_ms,
+            )
+            found.append((key, each))
+    return sorted(found, key=lambda pair: (pair[1].consumer, pair[1].topic, pair[1].partition))
 
 
 def _key(consumer: str, partition_id: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from dataflare_cli.catalog import Catalog, check_name
@@ -154,6 +154,9 @@ def consume(env: Environment, request: Request) -> None:
     from dataflare_cli.commands.consume_run import Session
     from dataflare_cli.stream.positions import Wanted
 
+    is_shaped = request.format is not None or request.verbs is not None or request.truncate
+    if is_shaped and "output" in env.from_settings:
+        request = replace(request, output=None)
     _refuse_contradictions(request)
     moves_consumer = request.consumer is not None and not request.no_commit
     store = env.open_store(create=False, read_only=not moves_consumer)

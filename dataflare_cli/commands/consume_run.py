@@ -8,12 +8,13 @@ An offset is stored after its bytes were written, never before.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import Catalog
 from dataflare_cli.commands.context import Environment, Terminated
 from dataflare_cli.consumers import Consumers
+from dataflare_cli.errors import DataflareError
 from dataflare_cli.log import Log
 from dataflare_cli.model import Record, Topic
 from dataflare_cli.stream.positions import Wanted, tracks_for
@@ -59,13 +60,15 @@ class Session:
         self.formatters = {each.topic_id: self.output.for_topic(each.name) for each in topics}
         self.filters = {each.topic_id: _filter(request.grep, each.name) for each in topics}
         self.tracks: list[Track] = []
-        self._committed: dict[tuple[Topic, int], int] = {}
+        self._committed: dict[int, int] = {}
+        self._moves_consumer = request.consumer is not None and not request.no_commit
         self._commit_due = time.monotonic() + COMMIT_INTERVAL_S
 
     def run(self) -> None:
         """Print until the end, a limit, or for ever."""
         with ExitStack() as stack:
-            if self.request.consumer is not None:
+            if self._moves_consumer:
+                assert self.request.consumer is not None
                 stack.enter_context(self.consumers.hold(self.request.consumer))
             for topic in self.topics:
                 self.tracks += tracks_for(self.log, self.consumers, topic, self.wanted)
@@ -75,11 +78,14 @@ class Session:
             self._remember_starts()
             try:
                 self._print(reader)
-            except (KeyboardInterrupt, Terminated):
-                self.store.lock.cancel()
+            except BaseException as exc:
+                if isinstance(exc, (KeyboardInterrupt, Terminated)):
+                    self.store.lock.cancel()
+                # What ended the run is what to tell; what was not stored is seen again.
+                with suppress(DataflareError):
+                    self._commit()
                 raise
-            finally:
-                self._commit()
+            self._commit()
         if any(track.has_limit and track.is_done for track in self.tracks):
             self.env.detail("End-offset has been reached; exiting")
 
@@ -187,6 +193,8 @@ class Session:
         limits = Limits(
             idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
         )
+        if limits.timeout_s is not None:
+            self.env.deadline = limits.started + limits.timeout_s
         return Reader(
             self.log,
             self.tracks,
@@ -203,10 +211,10 @@ class Session:
         Else one that waited in vain would begin at the end again, past what came meanwhile.
         """
         consumer = self.request.consumer
-        if consumer is None or self.request.no_commit:
+        if consumer is None or not self._moves_consumer:
             return
         starts = {
-            (track.topic, track.partition): track.offset - 1
+            track.partition_id: track.offset - 1
             for track in self.tracks
             if self.consumers.offset(consumer, track.topic, track.partition) is None
         }
@@ -220,13 +228,12 @@ class Session:
     def _commit(self) -> None:
         """Store how far each track was written, if that is further than before."""
         consumer = self.request.consumer
-        if consumer is None or self.request.no_commit:
+        if consumer is None or not self._moves_consumer:
             return
         seen = {
-            (track.topic, track.partition): track.seen
+            track.partition_id: track.seen
             for track in self.tracks
-            if track.seen is not None
-            and self._committed.get((track.topic, track.partition)) != track.seen
+            if track.seen is not None and self._committed.get(track.partition_id) != track.seen
         }
         if seen:
             self.consumers.commit(consumer, seen)

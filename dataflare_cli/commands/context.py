@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from dataflare_cli.errors import (
     DataflareError,
     ExitCode,
     NotFound,
+    TimedOut,
     Unreachable,
     UsageError,
 )
@@ -65,11 +67,15 @@ class Environment:
         self.stderr_is_terminal = stderr is None and _is_terminal(2)
         # Signal handlers are the process's: only its entry point sets this.
         self.owns_process = False
+        # When writing to stdout is given up (monotonic seconds); None: never.
+        self.deadline: float | None = None
         self.quiet = False
         self.verbose = False
         self.error_format: Literal["text", "json"] = "text"
         # What the root options said, by setting: (flag as written, text).
         self.flags: dict[str, tuple[str, str]] = {}
+        # Options of the command that a setting gave, not the command line.
+        self.from_settings: set[str] = set()
         self._settings: Settings | None = None
         self._store: Store | None = None
 
@@ -145,7 +151,11 @@ class Environment:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[os.write(self.stdout_fd, rest) :]
+                # With a deadline, no more than a pipe that is writable takes at once.
+                piece = rest if self.deadline is None else rest[: select.PIPE_BUF]
+                if self.deadline is not None:
+                    _wait_writable(self.stdout_fd, self.deadline)
+                rest = rest[os.write(self.stdout_fd, piece) :]
             except BlockingIOError:
                 # Somebody made the pipe non-blocking (ssh and node do).
                 _wait_writable(self.stdout_fd)
@@ -169,16 +179,18 @@ class Environment:
     def say(self, text: str) -> None:
         """Tell the user something on stderr; -q suppresses it."""
         if not self.quiet:
-            self.tell(text)
+            self.warn(text)
 
     def detail(self, text: str) -> None:
         """Tell the user something that only -v asks for."""
         if self.verbose:
-            self.tell(text)
+            self.warn(text)
 
     def warn(self, text: str) -> None:
         """Tell the user what matters even with -q: what was skipped, or could not be done."""
-        self.tell(text)
+        from dataflare_cli.commands.render import clean
+
+        self.tell(clean(text, keep="\n"))
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is destroyed; return only if that is what is wanted.
@@ -363,10 +375,13 @@ def _reason(exc: OSError) -> str:
     return known.get(exc.errno or 0, exc.strerror or str(exc))
 
 
-def _wait_writable(descriptor: int) -> None:
+def _wait_writable(descriptor: int, deadline: float | None = None) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    poll.poll()
+    if deadline is None:
+        poll.poll()
+    elif not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimedOut("--timeout has passed while nobody read the output")
 
 
 def _working_directory(environ: Mapping[str, str]) -> Path:

@@ -40,6 +40,7 @@ CODECS = {each.name.lower(): each for each in Codec}
 # Below this a batch is mostly header.
 BATCH_BYTES_MIN = 128
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+RATE_MIN, RATE_MAX = 1 / 3600, 1e9
 _SECONDS_DIGITS = 10
 _T = TypeVar("_T")
 
@@ -247,6 +248,7 @@ def _refuse_contradictions(request: Request) -> None:
             "--partition, --keep-partitions",
         ),
         (request.atomic and request.tee, "--atomic, --tee"),
+        (request.atomic and request.verbose, "--atomic, --verbose"),
         (request.tee and request.verbose, "--tee, --verbose"),
     )
     for wrong, names in contradictions:
@@ -337,7 +339,10 @@ def parse_rate(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/(s|sec|m|min|h))?", text.strip())
     if match is None or not float(match[1]):
         raise UsageError(f"--rate: {text!r} is not a rate such as 500/s, 30/min or 0.5/s")
-    return float(match[1]) / {"m": 60, "min": 60, "h": 3600}.get(match[2] or "s", 1)
+    rate = float(match[1]) / {"m": 60, "min": 60, "h": 3600}.get(match[2] or "s", 1)
+    if not RATE_MIN <= rate <= RATE_MAX:
+        raise UsageError(f"--rate: {text!r} is out of its limits (1/h to 1000000000/s)")
+    return rate
 
 
 def _utf8(name: str, text: str) -> bytes:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from dataflare_cli.commands.context import Environment, Terminated
 from dataflare_cli.commands.progress import Progress
-from dataflare_cli.errors import DataError, PartialFailure, RecordTooLarge, Unreachable
+from dataflare_cli.errors import (
+    DataError,
+    DataflareError,
+    PartialFailure,
+    RecordTooLarge,
+    Unreachable,
+    UsageError,
+)
 from dataflare_cli.model import MIB, Topic
 from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
 from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
@@ -51,6 +58,8 @@ class Session:
         """Read every input to its end; everything is stored when it returns."""
         request = self.request
         asks = not request.file and self.env.stdin_is_terminal
+        if asks and request.atomic:
+            raise UsageError("--atomic needs a file or a pipe: nothing typed could be acknowledged")
         if asks and not request.raw and request.input == "lines":
             self._prompt()
             return
@@ -128,7 +137,11 @@ class Session:
         """Report, tidy the store, and end with 5 if some input was bad."""
         if self.request.report:
             self.env.warn(json.dumps(self._report(), ensure_ascii=False))
-        self.log.tidy()
+        # What has expired elsewhere is the next producer's business, if not ours.
+        try:
+            self.log.tidy()
+        except DataflareError as exc:
+            self.env.detail(f"other topics were not trimmed: {exc}")
         ingest = self.ingest
         if ingest.bad_count:
             raise PartialFailure(

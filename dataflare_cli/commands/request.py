@@ -32,6 +32,12 @@ def command_of(
     """Return a function Typer takes as a command; its help is the request's docstring."""
 
     def command(ctx: typer.Context, **given: Any) -> None:
+        ctx.obj.from_settings = {
+            name
+            for name in given
+            if (source := ctx.get_parameter_source(name)) is not None
+            and source.name == "DEFAULT_MAP"
+        }
         act(ctx.obj, request(**given))
 
     hints = get_type_hints(request, include_extras=True)

@@ -75,8 +75,11 @@ def read_tree_file(path: Path) -> dict[str, Value]:
 
 def _below(file: Path, text: str) -> str:
     """Return a path inside the file's directory, links resolved, or refuse it."""
-    directory = file.parent.resolve()
-    inside = (directory / text).resolve()
+    try:
+        directory = file.parent.resolve()
+        inside = (directory / text).resolve()
+    except (OSError, RuntimeError) as exc:  # a loop of links
+        raise ConfigError(str(file), f"data-dir: {exc}") from exc
     if text.startswith("~") or directory not in inside.parents:
         raise ConfigError(
             str(file),

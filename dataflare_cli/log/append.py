@@ -10,11 +10,12 @@ Invariants
 
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataflare_cli import codec
 from dataflare_cli.catalog import PartitionRow, partition_key, read_row, write_row
-from dataflare_cli.errors import NotFound
+from dataflare_cli.errors import Corruption, NotFound
 from dataflare_cli.log.keys import (
     LOG_KEY,
     log_key,
@@ -23,7 +24,7 @@ from dataflare_cli.log.keys import (
     split_time_key,
     time_key,
 )
-from dataflare_cli.model import NO_TIMESTAMP, Topic
+from dataflare_cli.model import NO_TIMESTAMP, OFFSET_MAX, Topic
 
 if TYPE_CHECKING:
     from dataflare_cli.store import Change
@@ -79,14 +80,18 @@ def append_frames(
     `topic` is the row as this transaction sees it. The frames are stamped in place.
     """
     tails: dict[int, _Tail] = {}
+    for partition in {partition for partition, _ in frames}:
+        if not 0 <= partition < len(topic.partition_ids):
+            raise NotFound("partition", f"{topic.name}-{partition}")
+        tails[partition] = _Tail(change, topic.partition_ids[partition])
+    # Of several partitions that are the last so far, one will be.
+    largest = max((tail.partition_id for tail in tails.values()), default=0)
     appended = []
     for partition, frame in frames:
-        if partition not in tails:
-            if not 0 <= partition < len(topic.partition_ids):
-                raise NotFound("partition", f"{topic.name}-{partition}")
-            tails[partition] = _Tail(change, topic.partition_ids[partition])
-        base_offset = tails[partition].next_offset
-        record_count = _append(change, tails[partition], frame, now_ms)
+        tail = tails[partition]
+        base_offset = tail.next_offset
+        is_last = tail.is_last and tail.partition_id == largest
+        record_count = _append(change, tail, frame, now_ms, is_last=is_last)
         appended.append(Appended(partition, base_offset, record_count))
     for tail in tails.values():
         write_row(change, tail.partition_id, tail.row)
@@ -95,20 +100,23 @@ def append_frames(
             tail.first_offset // MERGE_EVERY_OFFSETS != tail.next_offset // MERGE_EVERY_OFFSETS
         )
         if crossed and tail.last_frame_bytes < SMALL_FRAME_BYTES:
-            merge_tail(change, topic, tail.partition_id)
+            # What is damaged stays as it is, for a reader to report: it must not keep
+            # good records from being stored.
+            with suppress(Corruption):
+                merge_tail(change, topic, tail.partition_id)
     return appended
 
 
-def _append(change: "Change", tail: _Tail, frame: bytearray, now_ms: int) -> int:
+def _append(change: "Change", tail: _Tail, frame: bytearray, now_ms: int, *, is_last: bool) -> int:
     base_offset = tail.next_offset
     codec.stamp(frame, base_offset=base_offset, appended_ms=now_ms)
     record_count: int = _LAST_DELTA.unpack_from(frame, _LAST_DELTA_AT)[0] + 1
     max_timestamp_ms: int = _MAX_TIMESTAMP.unpack_from(frame, _MAX_TIMESTAMP_AT)[0]
     assert record_count > 0
-    change.insert(b"log", log_key(tail.partition_id, base_offset), frame, last=tail.is_last)
+    change.insert(b"log", log_key(tail.partition_id, base_offset), frame, last=is_last)
     tail.running_max_ms = max(tail.running_max_ms, max_timestamp_ms)
     key = time_key(tail.partition_id, tail.running_max_ms, base_offset)
-    change.insert(b"times", key, b"", last=tail.is_last)
+    change.insert(b"times", key, b"", last=is_last)
     tail.next_offset += record_count
     tail.last_frame_bytes = len(frame)
     tail.row = tail.row._replace(
@@ -134,7 +142,7 @@ def appended_ms_of(key: bytes | memoryview, frame: bytes | memoryview) -> int:
 
 def merge_tail(change: "Change", topic: Topic, partition_id: int) -> int:
     """Merge the run of small batches at a partition's end; return how many it was."""
-    entries, span_ms = _small_tail(change, topic, partition_id)
+    entries, newest_ms = _small_tail(change, topic, partition_id)
     if len(entries) < MERGE_BATCHES_MIN:
         return 0
     flat = [part for entry in entries for part in entry]
@@ -142,7 +150,7 @@ def merge_tail(change: "Change", topic: Topic, partition_id: int) -> int:
     if merged is None:
         return 0
     base_offset = LOG_KEY.unpack(entries[0][0])[1]
-    codec.stamp(merged, base_offset=base_offset, appended_ms=span_ms)
+    codec.stamp(merged, base_offset=base_offset, appended_ms=newest_ms)
     _replace(change, partition_id, entries, merged)
     return len(entries)
 
@@ -153,7 +161,7 @@ def _small_tail(
     """Return the small batches at the end, oldest first, and the last one's append time."""
     log = change.cursor(b"log")
     entries: list[tuple[bytes, bytes]] = []
-    newest_ms = 0
+    newest_ms, oldest_ms = 0, OFFSET_MAX
     retention_ms = (topic.spec.retention_s or 0) * 1000
     if not seek_last(log, partition_id):
         return [], 0
@@ -162,8 +170,10 @@ def _small_tail(
         if len(frame) >= SMALL_FRAME_BYTES:
             break
         appended_ms = appended_ms_of(log.key(), frame)
-        newest_ms = newest_ms or appended_ms
-        if retention_ms and newest_ms - appended_ms > retention_ms // MERGE_SPAN_SHARE:
+        # The clock may have been set back in between.
+        newest_ms = max(newest_ms, appended_ms)
+        oldest_ms = min(oldest_ms, appended_ms)
+        if retention_ms and newest_ms - oldest_ms > retention_ms // MERGE_SPAN_SHARE:
             break
         entries.append((bytes(log.key()), bytes(frame)))
         if not log.prev():

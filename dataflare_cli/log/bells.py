@@ -32,7 +32,8 @@ def bell_path(store_path: Path, topic_id: int) -> Path:
 def ring(store_path: Path, topic_id: int) -> None:
     """Wake the followers of a topic, if it ever had any."""
     try:
-        handle = os.open(bell_path(store_path, topic_id), os.O_WRONLY | os.O_CLOEXEC)
+        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        handle = os.open(bell_path(store_path, topic_id), flags)
     except OSError:
         return  # nobody follows, or they poll
     try:
@@ -94,7 +95,8 @@ class Bells:
 
 
 def _make_bell(path: Path) -> Path:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    os.close(os.open(path, flags, 0o600))
     return path
 
 

@@ -20,6 +20,7 @@ from dataflare_cli.log.append import Appended, append_frames, appended_ms_of, en
 from dataflare_cli.log.bells import Bells, ring
 from dataflare_cli.log.keys import on_partition, seek_first
 from dataflare_cli.log.read import (
+    RUN_BYTES_MAX,
     describe_partition,
     find_bounds,
     find_time,
@@ -66,15 +67,21 @@ class Log:
         return appended
 
     def read(
-        self, topic: Topic, partition: int, offset: int, end: int = OFFSET_MAX
+        self,
+        topic: Topic,
+        partition: int,
+        offset: int,
+        end: int = OFFSET_MAX,
+        *,
+        bytes_max: int = RUN_BYTES_MAX,
     ) -> "tuple[Run, int] | None":
         """Return the batches from the one with `offset` on as a verified copy; None at the end.
 
         Also returns the first offset in it that may be read: `offset`, or a later one where
-        older records were dropped. At most about 2 MiB, or one batch.
+        older records were dropped. At most `bytes_max`, or one batch.
         """
         with self.store.view() as view:
-            return read_run(view, topic, partition, offset, end, now_ms=now())
+            return read_run(view, topic, partition, offset, end, now_ms=now(), bytes_max=bytes_max)
 
     def bounds(self, topic: Topic, partition: int) -> tuple[int, int]:
         """Return (start offset, end offset) of a partition, half-open."""

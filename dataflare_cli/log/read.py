@@ -34,7 +34,14 @@ def partition_id_of(topic: Topic, partition: int) -> int:
 
 
 def read_run(
-    view: "View", topic: Topic, partition: int, offset: int, end: int, *, now_ms: int
+    view: "View",
+    topic: Topic,
+    partition: int,
+    offset: int,
+    end: int,
+    *,
+    now_ms: int,
+    bytes_max: int = RUN_BYTES_MAX,
 ) -> "tuple[Run, int] | None":
     """Copy and verify the batches from the one that holds `offset` on; None at the end.
 
@@ -64,13 +71,16 @@ def read_run(
             break
         if not flat and end_of(key, frame) <= offset:
             continue
-        if LOG_KEY.unpack(key)[1] >= end or (flat and size + len(frame) > RUN_BYTES_MAX):
+        if LOG_KEY.unpack(key)[1] >= end or (flat and size + len(frame) > bytes_max):
             break
         flat += (key, frame)
         size += len(frame)
-        if size >= RUN_BYTES_MAX or len(flat) >= 2 * RUN_BATCHES_MAX:
+        if size >= bytes_max or len(flat) >= 2 * RUN_BATCHES_MAX:
             break
     if not flat:
+        # A batch out of its place (a damaged key) must not look like the end.
+        if seek_last(log, partition_id) and end_of(log.key(), log.value()) > wanted:
+            raise _missing(topic, partition, wanted, "none")
         return None
     run = codec.load_run(flat)
     return run, max(wanted, run.start_offset)

@@ -19,10 +19,12 @@ from dataflare_cli.catalog import (
 )
 from dataflare_cli.errors import Corruption, NotFound
 from dataflare_cli.log.append import appended_ms_of, end_of
-from dataflare_cli.log.keys import LOG_KEY, seek_first
+from dataflare_cli.log.keys import LOG_KEY, on_partition, seek_first
 from dataflare_cli.model import COMMIT_DROPS_MAX, Topic
 
 if TYPE_CHECKING:
+    import lmdb
+
     from dataflare_cli.store import Change, Store
 
 # Small batches are cheap to drop; a purge of many must not take a commit for every 64.
@@ -52,12 +54,11 @@ def trim_partition(
     dropped = 0
     while dropped < count_max and seek_first(log, partition_id):
         frame = log.value()
-        too_old = before_ms is not None and appended_ms_of(log.key(), frame) < before_ms
         too_much = row.stored_bytes > topic.spec.partition_bytes_max and row.batch_count > 1
-        if not (too_old or too_much):
+        if not (too_much or _is_older(log, before_ms)):
             break
         row = row._replace(
-            floor=end_of(log.key(), frame),
+            floor=_end_of_first(log, partition_id),
             stored_bytes=row.stored_bytes - len(frame),
             batch_count=row.batch_count - 1,
         )
@@ -75,7 +76,7 @@ def trim_topics(store: "Store", *, now_ms: int) -> int:
     dropped = 0
     for topic in Catalog(store).topics():
         for partition_id in topic.partition_ids:
-            with suppress(NotFound):  # deleted meanwhile
+            with suppress(NotFound, Corruption):  # deleted meanwhile; a reader will report it
                 dropped += _trim_expired(store, topic, partition_id, now_ms)
     return dropped
 
@@ -102,11 +103,7 @@ def _has_expired(store: "Store", topic: Topic, partition_id: int, now_ms: int) -
             return True
         before_ms = expired_before_ms(topic, now_ms)
         log = view.cursor(b"log")
-        return (
-            before_ms is not None
-            and seek_first(log, partition_id)
-            and appended_ms_of(log.key(), log.value()) < before_ms
-        )
+        return before_ms is not None and seek_first(log, partition_id) and _is_older(log, before_ms)
 
 
 def drop_batches(
@@ -124,7 +121,7 @@ def drop_batches(
         if not seek_first(log, partition_id):
             done = True
             break
-        end = _end_if_sound(log.key(), log.value(), is_going=before is None)
+        end = _end_of_first(log, partition_id)
         if before is not None and end > before:
             done = True
             break
@@ -146,14 +143,26 @@ def drop_batches(
     return floor - row.floor, done
 
 
-def _end_if_sound(key: bytes | memoryview, frame: bytes | memoryview, *, is_going: bool) -> int:
-    """Return a batch's end; a damaged one does not keep a deleted topic from going."""
+def _is_older(log: "lmdb.Cursor", before_ms: int | None) -> bool:
+    """Tell whether the cursor's batch was appended before a time; a damaged one stays."""
+    if before_ms is None:
+        return False
     try:
-        return end_of(key, frame)
+        return appended_ms_of(log.key(), log.value()) < before_ms
     except Corruption:
-        if not is_going:
-            raise
-        return int(LOG_KEY.unpack(key)[1]) + 1
+        return False
+
+
+def _end_of_first(log: "lmdb.Cursor", partition_id: int) -> int:
+    """Return where the cursor's batch ends; of a damaged one, where the next begins."""
+    try:
+        return end_of(log.key(), log.value())
+    except Corruption:
+        key = bytes(log.key())
+        following = log.next() and on_partition(log, partition_id)
+        end: int = LOG_KEY.unpack(log.key() if following else key)[1]
+        log.set_key(key)
+        return end if following else end + 1
 
 
 def sweep(store: "Store") -> int:

@@ -59,6 +59,8 @@ DATABASES = (
 )
 _U32 = struct.Struct(">I")
 _T = TypeVar("_T")
+# A key or value that is not as long as it has to be is damage, too.
+_FOREIGN = (lmdb.Error, struct.error)
 
 
 class View:
@@ -144,6 +146,8 @@ class Store:
         self.durability = durability
         self.lock = WriteLock(path / "write.lock", timeout_s=lock_timeout_s)
         self.cluster_id = b""
+        # Counts how often another file took this one's place.
+        self.generation = 0
         self._commits = 0
         self._env: lmdb.Environment | None = None
         self._inode = (0, 0)
@@ -171,9 +175,7 @@ class Store:
         """
         exists = (path / "data.mdb").exists()
         if not exists and (read_only or not create):
-            raise Unreachable(
-                str(path), "no data directory here", hint="dataflare topic create NAME makes one"
-            )
+            raise _nothing_here(path)
         if exists and not read_only:
             read_only = _mounted_read_only(path)
         store = cls(path, read_only=read_only, durability=durability, lock_timeout_s=lock_timeout_s)
@@ -221,7 +223,7 @@ class Store:
         txn = self._begin_read()
         try:
             yield View(self, txn)
-        except lmdb.Error as exc:
+        except _FOREIGN as exc:
             raise translate(self.path, exc) from exc
         finally:
             txn.abort()
@@ -236,21 +238,19 @@ class Store:
         """
         if self.read_only:
             raise Unreachable(str(self.path), "is read-only", hint="choose another --data-dir")
-        with self.lock.held(f"{action} {resource}"):
-            change = Change(self, self._begin_write(), action, resource)
+        change = Change(self, self._begin_write(f"{action} {resource}"), action, resource)
+        try:
             try:
                 yield change
                 self._cover(change.growth_bytes)
-            except lmdb.Error as exc:
-                change.txn.abort()
-                raise translate(self.path, exc) from exc
-            except BaseException:
-                change.txn.abort()
-                raise
-            try:
                 change.txn.commit()
-            except (lmdb.Error, OSError) as exc:
-                raise translate(self.path, exc) from exc
+            except BaseException as exc:
+                change.txn.abort()
+                if isinstance(exc, _FOREIGN):
+                    raise translate(self.path, exc) from exc
+                raise
+        finally:
+            self.lock.release()
         self._commits += 1
         if self._commits % COMMITS_PER_READER_CHECK == 0:
             self.environment.reader_check()
@@ -288,18 +288,26 @@ class Store:
             self._reopen()
         raise Unreachable(str(self.path), "is being replaced again and again", hint="try again")
 
-    def _begin_write(self) -> lmdb.Transaction:
+    def _begin_write(self, what: str) -> lmdb.Transaction:
+        """Take the writer lock and begin; the lock stays taken when it returns."""
         for _ in range(3):
+            self.lock.acquire(what)
             try:
                 txn = self.environment.begin(write=True, buffers=True)
+                if not self._replaced(txn):
+                    return txn
+                txn.abort()
             except lmdb.MapResizedError:
                 self.environment.set_mapsize(0)
+                self.lock.release()
                 continue
-            except lmdb.Error as exc:
-                raise translate(self.path, exc) from exc
-            if not self._replaced(txn):
-                return txn
-            txn.abort()
+            except BaseException as exc:
+                self.lock.release()
+                if isinstance(exc, lmdb.Error):
+                    raise translate(self.path, exc) from exc
+                raise
+            # Without the lock: opening takes it itself.
+            self.lock.release()
             self._reopen()
         raise Unreachable(str(self.path), "is being replaced again and again", hint="try again")
 
@@ -317,6 +325,7 @@ class Store:
     def _reopen(self) -> None:
         """Move over to the file that took this one's place (design: superseded stores)."""
         before = self.cluster_id
+        self.generation += 1
         if self._env is not None:
             self._env.close()
             self._env = None
@@ -329,11 +338,12 @@ class Store:
     def _open_environment(self) -> None:
         file = self.path / "data.mdb"
         created = not file.exists()
+        _refuse_links(self.path)
         self._env = _retry_same_pid(self.path, self._open_lmdb)
         try:
             found = os.stat(file)
             self._inode = (found.st_dev, found.st_ino)
-            self._refuse_truncated(found.st_size)
+            self._refuse_truncated(file)
             self._open_databases()
         except BaseException:
             self._env.close()
@@ -369,11 +379,13 @@ class Store:
                     raise
                 raise translate(self.path, exc) from exc
 
-    def _refuse_truncated(self, file_bytes: int) -> None:
+    def _refuse_truncated(self, file: Path) -> None:
         """A page beyond the end of the file is SIGBUS: look before touching any."""
         environment = self.environment
         page_bytes = environment.stat()["psize"]
         needed = (environment.info()["last_pgno"] + 1) * page_bytes
+        # After that: a commit of another process makes the file longer first.
+        file_bytes = file.stat().st_size
         if 0 < file_bytes < needed and environment.stat()["entries"]:
             raise Corruption(
                 f"{self.path}/data.mdb",
@@ -388,8 +400,10 @@ class Store:
         with environment.begin() as txn:
             names = {bytes(key) for key, _ in txn.cursor()}
         if b"meta" not in names:
-            if names or self.read_only:
+            if names:
                 raise not_a_store(self.path)
+            if self.read_only:  # whoever began to make it did not get far
+                raise _nothing_here(self.path)
             with self.lock.held("create store"):
                 self._initialise()
         if self.read_only:
@@ -425,6 +439,26 @@ class Store:
                 txn.put(b"cluster_id", os.urandom(16).hex().encode(), db=meta)
                 created_ms = time.time_ns() // 1_000_000
                 txn.put(b"created_ms", struct.pack(">q", created_ms), db=meta)
+
+
+def _refuse_links(path: Path) -> None:
+    """What lies in a data directory is its own: a link in it could lead to anybody's files.
+
+    The directory itself may be one.
+    """
+    for name in ("data.mdb", "lock.mdb", "write.lock", "bells", "holds"):
+        if (path / name).is_symlink():
+            raise Unreachable(
+                f"{path}/{name}",
+                "is a symbolic link; nothing was touched",
+                hint="remove it, or name the directory it leads to with --data-dir",
+            )
+
+
+def _nothing_here(path: Path) -> Unreachable:
+    return Unreachable(
+        str(path), "no data directory here", hint="dataflare topic create NAME makes one"
+    )
 
 
 def _mounted_read_only(path: Path) -> bool:

@@ -5,6 +5,7 @@ who holds them: the holder writes its process id and what it does into the file.
 A wait can be interrupted by any signal and ends at its timeout.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -27,7 +28,7 @@ class WriteLock:
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
         self.path = path
-        self.timeout_s = timeout_s
+        self.timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         self._handle: int | None = None
         self._thread = threading.Lock()
         self._cancelled = threading.Event()
@@ -44,7 +45,15 @@ class WriteLock:
 
     @contextmanager
     def held(self, what: str) -> Iterator[None]:
-        """Hold the lock for the block.
+        """Hold the lock for the block; raises as `acquire`."""
+        self.acquire(what)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def acquire(self, what: str) -> None:
+        """Take the lock, waiting up to the timeout for it.
 
         Raises:
             Unreachable: another process held it for longer than the timeout.
@@ -53,26 +62,44 @@ class WriteLock:
         if not self._thread.acquire(timeout=self.timeout_s):
             raise self._busy("another thread of this process")
         try:
-            if self._handle is None:
-                self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._wait(self._handle, deadline)
-            try:
-                os.pwrite(self._handle, _holder(what), 0)
-                yield
-            finally:
-                fcntl.flock(self._handle, fcntl.LOCK_UN)
-        finally:
+            self._wait(deadline)
+            assert self._handle is not None
+            os.pwrite(self._handle, _holder(what), 0)
+        except BaseException:
+            # Closing lets go of the lock, too.
+            self.close()
             self._thread.release()
+            raise
 
-    def _wait(self, handle: int, deadline: float) -> None:
+    def release(self) -> None:
+        """Let go of the lock."""
+        if self._handle is not None:
+            fcntl.flock(self._handle, fcntl.LOCK_UN)
+        self._thread.release()
+
+    def _wait(self, deadline: float) -> None:
         pause_s = WAIT_S_FIRST
-        while not _try_lock(handle):
+        while True:
+            if self._handle is None:
+                self._handle = open_own(self.path)
+            if _try_lock(self._handle):
+                if self._is_current(self._handle):
+                    return
+                # The file was removed or the directory replaced: others use another one.
+                self.close()
+                continue
             if self._cancelled.is_set():
                 raise Unreachable(str(self.path.parent), "ended while waiting for its turn")
             if time.monotonic() > deadline:
-                raise self._busy(_read_holder(handle))
+                raise self._busy(_read_holder(self._handle))
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, WAIT_S_MAX)
+
+    def _is_current(self, handle: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _busy(self, holder: str) -> Unreachable:
         return Unreachable(
@@ -91,7 +118,7 @@ class HoldLock:
         self._handle = -1
 
     def __enter__(self) -> Self:
-        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle = open_own(self.path)
         if not _try_lock(self._handle):
             holder = _read_holder(self._handle)
             os.close(self._handle)
@@ -103,6 +130,19 @@ class HoldLock:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._handle)
+
+
+def open_own(path: Path) -> int:
+    """Open or make a file of the data directory; never one that a link leads to."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            raise Unreachable(
+                str(path), "is a symbolic link; nothing was touched", hint="remove it"
+            ) from exc
+        raise
 
 
 def _try_lock(handle: int) -> bool:

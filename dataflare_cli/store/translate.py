@@ -5,6 +5,8 @@ passes through here exactly once.
 """
 
 import errno
+import os
+import struct
 from pathlib import Path
 
 import lmdb
@@ -13,6 +15,7 @@ from dataflare_cli.errors import Corruption, Unreachable
 
 # As the environment is opened with it (environment.py).
 READERS_MAX = 4096
+_FULL_BYTES = 1 << 20
 # A transaction is bad after it has met a damaged page.
 _DAMAGED = (
     lmdb.CorruptedError,
@@ -37,6 +40,9 @@ def translate(path: Path, exc: Exception) -> Exception:
         return Unreachable(str(path), "the disk is full", hint="free some space; nothing is lost")
     if isinstance(exc, (lmdb.InvalidError, lmdb.VersionMismatchError)):
         return not_a_store(path)
+    if isinstance(exc, struct.error):
+        found = f"another size ({text})"
+        return Corruption(f"{path}/data.mdb", expected="keys and rows of their size", found=found)
     if isinstance(exc, _DAMAGED):
         return Corruption(f"{path}/data.mdb", expected="sound pages", found=text)
     if isinstance(exc, lmdb.ReadersFullError):
@@ -46,8 +52,18 @@ def translate(path: Path, exc: Exception) -> Exception:
     if "Permission denied" in text:
         return Unreachable(str(path), "permission denied", hint=_permission_hint(path))
     if "Input/output error" in text:
+        if _is_full(path):  # LMDB's word for a write that came out short
+            return Unreachable(str(path), "the disk is full", hint="free some space")
         return Unreachable(str(path), "the disk reports an input/output error")
     return Unreachable(str(path), text)
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _FULL_BYTES
 
 
 def not_a_store(path: Path) -> Unreachable:

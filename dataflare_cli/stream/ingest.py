@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dataflare_cli import codec
 from dataflare_cli.codec.lines import Problem, TextOptions
 from dataflare_cli.errors import DataError, RecordTooLarge
-from dataflare_cli.model import KIB, MIB, Codec, Record
+from dataflare_cli.model import KIB, MIB, NO_TIMESTAMP, Codec, Record
 from dataflare_cli.stream.writer import Portion, TopicWriter
 from dataflare_cli.text.inputs import BadInput, Imported
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 BLOCK_BYTES = MIB
 BLOCK_BYTES_MAX = 4 * MIB
 READ_BYTES_MIN = 64 * KIB
+# poll() counts milliseconds in 32 bits.
+PAUSE_S_MAX = 1_000_000
+WINDOW_BYTES_MIN = 64 * KIB
 _F_SETPIPE_SZ = 1031
 # What a record costs beyond key and value, at most, without headers (FORMAT.md).
 _RECORD_OVERHEAD = 40
@@ -93,7 +96,8 @@ class Ingest:
             keep = self._block_bytes - 1 if is_full else 0
             consumed = self._encode(buffer, name, first_line, final=final, keep=keep)
             del buffer[:consumed]
-            self._refuse_endless_line(buffer, name, first_line)
+            if not (is_full and consumed):
+                self._refuse_endless_line(buffer, name, first_line)
 
     def lines(self, data: bytes, name: str) -> None:
         """Store delimited text that is there already; its last line may lack the delimiter."""
@@ -105,12 +109,10 @@ class Ingest:
         text = self.options.text
         self._check_size(len(data) + len(text.key or b""), name, 1)
         value = None if data == text.null_value else data
-        self.record(Record(value=value, key=text.key, headers=text.headers), None)
+        record = Record(value=value, key=text.key, headers=text.headers)
+        self.line_count += 1
         self.bytes_read += len(data)
-
-    def record(self, record: Record, partition: int | None) -> None:
-        """Store one record at once."""
-        self._put_records([(record, partition)], b"")
+        self._put_records([(record, None)], data)
 
     def imported(self, handle: int, name: str, importer: "Importer") -> None:
         """Store the records of an input format, to its end; bad ones are reported and left out.
@@ -135,12 +137,14 @@ class Ingest:
         records = []
         for item in items:
             self.line_count += 1
-            if isinstance(item, Imported):
-                partition = item.partition if self.options.keep_partitions else None
-                records.append((item.record, partition))
-            else:
-                self.bad_count += 1
-                self._on_bad(BadRecord(name, item.line, item.problem))
+            if isinstance(item, BadInput):
+                self._report(BadRecord(name, item.line, item.problem))
+                continue
+            partition = item.partition if self.options.keep_partitions else None
+            if partition is not None and partition >= self.options.text.partition_count:
+                self._report(BadRecord(name, item.line, f"the topic has no partition {partition}"))
+                continue
+            records.append((item.record, partition))
         return records
 
     def _put_records(self, records: Sequence[tuple[Record, int | None]], source: bytes) -> None:
@@ -151,7 +155,7 @@ class Ingest:
         frames: list[tuple[int, bytearray]] = []
         for given, wanted in records:
             record = given
-            if record.timestamp_ms < 0 or self.options.timestamp_ms is not None:
+            if record.timestamp_ms == NO_TIMESTAMP or self.options.timestamp_ms is not None:
                 record = _with_timestamp(record, stamped)
             partition, self._round_robin = self._pick(record.key, wanted)
             size = _RECORD_OVERHEAD + _size_of(record)
@@ -189,8 +193,11 @@ class Ingest:
     ) -> int:
         """Encode and hand over whole lines until at most `keep` bytes are left; return how many."""
         consumed = 0
+        # A call ends with a full batch: what it is shown beyond that is looked at in vain.
+        text = self.options.text
+        window = max(2 * text.batch_bytes_max * text.partition_count, WINDOW_BYTES_MIN)
         while len(buffer) - consumed > keep:
-            limit = self._allowed_end(buffer, consumed)
+            limit = min(self._allowed_end(buffer, consumed), consumed + window)
             with memoryview(buffer) as view, view[consumed:limit] as block:
                 result = codec.encode_text(
                     block,
@@ -205,7 +212,9 @@ class Ingest:
             consumed += result.consumed
             self._report_bad(result, name, first_line)
             if not result.consumed:
-                break
+                if limit == len(buffer) or self.options.rate is not None:
+                    break
+                window *= 2  # a line that is longer
         return consumed
 
     def _sealed(self, payload: "codec.Payload") -> tuple[int, bytearray]:
@@ -224,9 +233,12 @@ class Ingest:
             line = self.line_count + index + 1 - first_line
             if problem is Problem.TOO_LARGE:
                 self._check_size(size, name, line)
-            self.bad_count += 1
-            self._on_bad(BadRecord(name, line, "no key separator"))
+            self._report(BadRecord(name, line, "no key separator"))
         self.line_count += result.line_count
+
+    def _report(self, bad: BadRecord) -> None:
+        self.bad_count += 1
+        self._on_bad(bad)
 
     def _check_size(self, size: int, name: str, line: int) -> None:
         limit = self.options.text.record_bytes_max
@@ -249,6 +261,10 @@ class Ingest:
         rate = self.options.rate
         if rate is None:
             return len(buffer)
+        credit = (time.monotonic() - self._started) * rate - self.line_count
+        if credit > max(rate, 1.0):
+            # Idle time is not saved up for more than a second.
+            self._started += (credit - max(rate, 1.0)) / rate
         due = int((time.monotonic() - self._started) * rate) + 1 - self.line_count
         if due <= 0:
             _wait_s(self.line_count / rate - (time.monotonic() - self._started))
@@ -273,7 +289,9 @@ class Ingest:
                 self.writer.check()
             readable = is_file or _is_readable(handle)
             if readable:
-                chunk = os.read(handle, max(self._block_bytes - len(buffer), READ_BYTES_MIN))
+                # A line longer than a block is read in growing steps.
+                room = max(self._block_bytes - len(buffer), len(buffer) // 2, READ_BYTES_MIN)
+                chunk = os.read(handle, room)
                 self.bytes_read += len(chunk)
                 if not chunk:
                     yield True
@@ -300,7 +318,7 @@ class Ingest:
         if not fresh or waiting_since is None or not self.options.linger_s:
             return None
         left = self.options.linger_s - (time.monotonic() - waiting_since)
-        return max(0.0, left * 1000)
+        return max(0.0, min(left, PAUSE_S_MAX) * 1000)
 
     def _watch(self, handle: int) -> tuple[select.poll, bool]:
         is_file = stat.S_ISREG(os.fstat(handle).st_mode)

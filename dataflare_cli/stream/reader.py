@@ -2,8 +2,8 @@
 
 Invariants
 - A record is handed on once, and every record between a track's offset and its end is.
-- A track's `offset` moves only when its consumer says so (`advance`): what was not
-  written is not passed over.
+- A track's `seen` moves only when its consumer says so: what was not written is not
+  passed over.
 - While nothing is new, nothing is done but waiting: for the topics' bells, for a
   reader of stdout that goes away, for the timeouts.
 """
@@ -15,13 +15,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import current_topic
-from dataflare_cli.errors import TimedOut
-from dataflare_cli.log import Log
-from dataflare_cli.model import OFFSET_MAX, Record, Topic
+from dataflare_cli.errors import TimedOut, Unreachable
+from dataflare_cli.log import RUN_BYTES_MAX, Log
+from dataflare_cli.model import KIB, MIB, OFFSET_MAX, Record, Topic
 from dataflare_cli.stream.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
+
+
+# What all runs of a merge may hold together, and the least that is worth a call.
+MERGED_BYTES = 8 * MIB
+MERGED_RUN_BYTES_MIN = 16 * KIB
 
 
 @dataclass(eq=False)
@@ -34,6 +39,11 @@ class Track:
     end: int = OFFSET_MAX
     seen: int | None = None  # the last offset handed on
     has_limit: bool = False  # `end` was asked for, and is not just the log's end
+
+    @property
+    def partition_id(self) -> int:
+        """Return the id that survives a rename."""
+        return self.topic.partition_ids[self.partition]
 
     @property
     def is_done(self) -> bool:
@@ -97,6 +107,8 @@ class Reader:
         # Called when everything there was has been handed on, before waiting for more.
         self.on_idle: Callable[[], None] = lambda: None
         self._grows = grows
+        self._run_bytes = RUN_BYTES_MAX
+        self._generation = log.store.generation
 
     def runs(self) -> Iterator[tuple[Track, "Run"]]:
         """Yield runs, one a track in turn; the consumer advances the track before it goes on.
@@ -118,8 +130,10 @@ class Reader:
     def merged(self) -> Iterator[tuple[Track, Record]]:
         """Yield records of all tracks in the order of their timestamps, as far as they are there.
 
-        Holds one run of each track. Records of one partition stay in their order.
+        Holds one run of each track: the more there are, the smaller (one batch at least).
+        Records of one partition stay in their order.
         """
+        self._run_bytes = max(MERGED_BYTES // max(1, len(self.tracks)), MERGED_RUN_BYTES_MIN)
         for pass_ in self._passes():
             heads = [iter(self._records(track)) for track in pass_]
             heap = [
@@ -148,8 +162,11 @@ class Reader:
         """Return the next run of a track, having passed over what was dropped."""
         if track.is_done:
             return None
-        found = self.log.read(track.topic, track.partition, track.offset, track.end)
+        found = self.log.read(
+            track.topic, track.partition, track.offset, track.end, bytes_max=self._run_bytes
+        )
         if found is None:
+            self._refuse_older_store(track)
             return None
         run, first = found
         if first > track.offset:
@@ -158,6 +175,17 @@ class Reader:
             if first >= track.end:
                 return None
         return run
+
+    def _refuse_older_store(self, track: Track) -> None:
+        """Notice a restore from before what was handed on: its next records would be missed."""
+        if self.log.store.generation == self._generation:
+            return
+        if track.offset > self.log.bounds(track.topic, track.partition)[1]:
+            raise Unreachable(
+                str(self.log.store.path),
+                "was replaced by an older copy, which lacks records that were read already",
+                hint="start the command again, with an offset",
+            )
 
     def _passes(self) -> Iterator[list[Track]]:
         """Yield the tracks again and again while any has news; wait in between if following."""

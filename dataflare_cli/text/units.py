@@ -24,6 +24,10 @@ _UNITS = {
 _LN_1024 = 6.931471806
 
 
+# Python refuses to read numbers of thousands of digits.
+TEXT_MAX = 100
+
+
 def parse_bytes(text: str) -> int:
     """Return the number of bytes a text means; fractions of a byte are dropped.
 
@@ -31,7 +35,7 @@ def parse_bytes(text: str) -> int:
         UsageError: no number, an unknown unit, or above 2^63 - 1.
     """
     found = _SIZE.fullmatch(text.strip())
-    if found is None:
+    if found is None or len(text) > TEXT_MAX:
         raise _refused(text, "not a size")
     plain, whole, fraction, unit = found.groups()
     if plain is not None:

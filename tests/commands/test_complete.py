@@ -35,7 +35,7 @@ def stored(data_dir):
         for name in ("logs", "logs.old", "orders"):
             catalog.create_topic(name, TopicSpec())
         catalog.create_table_format("wide", b"{}")
-        Consumers(store).commit("audit", {(catalog.topic("logs"), 0): 7})
+        Consumers(store).commit("audit", {catalog.topic("logs").partition_ids[0]: 7})
     return data_dir
 
 
