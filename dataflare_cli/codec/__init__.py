@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         BatchHeader,
         check_frame,
         check_head,
+        check_header,
         read_header,
         rewrap,
         seal,
@@ -59,6 +60,7 @@ __all__ = [
     "TextResult",
     "check_frame",
     "check_head",
+    "check_header",
     "decode_batch",
     "decode_frame",
     "encode_batch",
@@ -79,7 +81,7 @@ _HOMES = {
     "batch": "decode_batch decode_frame encode_batch encode_frame",
     "frame": (
         "FRAME_HEADER_BYTES HEADER_BYTES PREFIX_BYTES TIMESTAMP_TYPE_BIT "
-        "BatchHeader check_frame check_head read_header rewrap seal stamp"
+        "BatchHeader check_frame check_head check_header read_header rewrap seal stamp"
     ),
     "lines": "BadLine Payload Problem TextOptions TextResult encode_text",
     "merge": "merge_entries",

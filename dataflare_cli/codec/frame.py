@@ -192,17 +192,31 @@ def check_frame(key: Bytes, frame: Bytes, where: str = "") -> BatchHeader:
 def check_head(key: Bytes, frame: Bytes, where: str = "") -> BatchHeader:
     """Verify what can be of a frame's first 81 bytes without reading the rest of it.
 
-    For decisions that move nothing but whole batches: where they end, how old they are.
+    For decisions that move nothing but whole batches: how old they are.
 
     Raises:
         Corruption: the prefix's CRC is wrong, or a field is not what it has to be.
+    """
+    where = where or name_place(key)
+    if len(frame) < FRAME_HEADER_BYTES:
+        raise Corruption(where, expected=f"at least {FRAME_HEADER_BYTES} bytes", found=len(frame))
+    _check_prefix(frame, where)
+    return check_header(key, frame, where)
+
+
+def check_header(key: Bytes, frame: Bytes, where: str = "") -> BatchHeader:
+    """Verify the fields of a frame's batch header that can have one value only.
+
+    For where a batch ends; its prefix and its CRC are not looked at.
+
+    Raises:
+        Corruption: a field is not what it has to be.
     """
     where = where or name_place(key)
     if len(key) != KEY_BYTES:
         raise Corruption(where, expected=f"{KEY_BYTES} bytes", found=len(key))
     if len(frame) < FRAME_HEADER_BYTES:
         raise Corruption(where, expected=f"at least {FRAME_HEADER_BYTES} bytes", found=len(frame))
-    _check_prefix(frame, where)
     header = read_header(frame, PREFIX_BYTES)
     base_offset: int = _KEY.unpack(key)[1]
     wanted = _canonical(header)._replace(

@@ -127,7 +127,7 @@ def _append(change: "Change", tail: _Tail, frame: bytearray, now_ms: int, *, is_
 
 def end_of(key: bytes | memoryview, frame: bytes | memoryview) -> int:
     """Return the offset after a stored batch's last record; Corruption if its head is damaged."""
-    header = codec.check_head(key, frame)
+    header = codec.check_header(key, frame)
     return header.base_offset + header.record_count
 
 

@@ -264,3 +264,36 @@ def test_a_file_of_ten_thousand_lines_comes_back(tmp_path: Path) -> None:
     assert lines == run("consume", "t", "-B", "-d").stdout
     tail = lines.splitlines(keepends=True)[-5:]
     assert b"".join(tail) == run("consume", "t", "-T", "5", "-d").stdout
+
+
+def test_a_new_consumer_remembers_where_it_began() -> None:
+    """One that waited in vain sees what came meanwhile, in every partition."""
+    run("topic", "create", "t", "-p", "3")
+    run("produce", "t", stdin=b"1\n2\n3\n")
+    assert [] == run("consume", "t", "-d", "-c", "job").lines
+    run("produce", "t", stdin=b"4\n5\n6\n")
+
+    assert ["4", "5", "6"] == sorted(run("consume", "t", "-d", "-c", "job").lines)
+    first = run("consume", "t", "-B", "-d", "-n", "2", "-c", "other").lines
+    rest = run("consume", "t", "-d", "-c", "other").lines
+    assert ["1", "2", "3", "4", "5", "6"] == sorted(first + rest)
+
+
+def test_a_setting_gives_way_to_the_command_line() -> None:
+    """A default output does not contradict a template."""
+    run("produce", "t", "--create", stdin=b"a\n")
+    env = {"DATAFLARE_CONSUME_OUTPUT": "json"}
+
+    assert "a|" == run("consume", "t", "-B", "-d", "-f", "%v|", env=env).text
+    assert "a\n" == run("consume", "t", "-B", "-d", "-F", "{{value}}", env=env).text
+
+
+def test_merging_many_partitions_in_order_stays_small() -> None:
+    """Runs get smaller where there are many; the order does not change."""
+    run("topic", "create", "t", "-p", "40", "--retention-time", "none")
+    for number in range(80):
+        moment = str(1_700_000_000_000 + number)
+        run("produce", "t", "-p", str(number % 40), "--timestamp", moment, stdin=b"%d\n" % number)
+
+    expected = [str(number) for number in range(80)]
+    assert expected == run("consume", "t", "-B", "-d", "--order", "time").lines

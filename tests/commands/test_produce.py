@@ -310,3 +310,63 @@ def test_partitions_are_kept_on_request() -> None:
     run("produce", "t", "--input", "records", "--keep-partitions", stdin=line)
 
     assert [2] == [record["partition"] for record in records()]
+
+
+def test_a_hot_key_among_several_partitions(tmp_path: Path) -> None:
+    """Whole lines that wait for the next block are no endless line."""
+    run("topic", "create", "t", "-p", "4")
+    path = tmp_path / "input"
+    path.write_bytes(b"same:%s\n" % (b"x" * 95) * 60_000)
+    result = run("produce", "t", "--key-separator", ":", "-f", path)
+
+    assert (0, "") == (result.code, result.stderr)
+    assert 60_000 == len(run("consume", "t", "-B", "-d").lines)
+
+
+def test_a_small_limit_is_of_the_record_not_the_rest(tmp_path: Path) -> None:
+    """Many small lines under a small --max-request-size or --batch-size are stored."""
+    path = tmp_path / "input"
+    path.write_bytes(b"x" * 59 + b"\n" + b"y\n" * 1_000_000)
+    run("topic", "create", "t", "-p", "2")
+
+    assert 0 == run("produce", "t", "--max-request-size", "100", "-f", path).code
+    assert 0 == run("produce", "t", "--batch-size", "10000", "-f", path).code
+    partitions = run("partition", "list", "t", "-O", "json").json
+    assert 2_000_002 == sum(each["end_offset"] for each in partitions)
+
+
+def test_new_partitions_interleaved_in_one_commit(tmp_path: Path) -> None:
+    """Batches of several partitions that are all still empty go into one transaction."""
+    path = tmp_path / "input"
+    path.write_bytes((b"x" * 109 + b"\n") * 100_000)
+    run("topic", "create", "t", "-p", "3")
+    result = run("produce", "t", "--atomic", "-f", path)
+
+    assert (0, "") == (result.code, result.stderr)
+
+
+def test_a_partition_of_the_input_that_is_not_there() -> None:
+    """That record is told and left out; its neighbours are stored."""
+    lines = b"".join(
+        b'{"partition":%d,"key":null,"value":"%d"}\n' % (number, number) for number in (0, 7, 0)
+    )
+    result = run("produce", "t", "--create", "--input", "records", "--keep-partitions", stdin=lines)
+
+    assert 5 == result.code
+    assert "line 2: the topic has no partition 7" in result.stderr
+    assert ["0", "0"] == values()
+
+
+def test_times_before_1970_survive() -> None:
+    """Only -1 means none."""
+    line = b'{"timestamp":-5,"timestamp_type":"create","key":null,"value":"a"}\n'
+    run("topic", "create", "t", "--retention-time", "none")
+    run("produce", "t", "--input", "records", stdin=line)
+
+    assert [-5] == [record["timestamp"] for record in records()]
+
+
+def test_raw_goes_through_tee() -> None:
+    """The whole input comes out."""
+    result = run("produce", "t", "--create", "--raw", "--tee", stdin=b"a\nb")
+    assert b"a\nb" == result.stdout

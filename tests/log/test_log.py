@@ -9,7 +9,7 @@ import pytest
 from dataflare_cli import codec
 from dataflare_cli.catalog import Catalog, read_row
 from dataflare_cli.errors import Corruption, NotFound
-from dataflare_cli.log import Log
+from dataflare_cli.log import Log, facade
 from dataflare_cli.log.keys import log_key
 from dataflare_cli.log.trim import sweep, trim_topics
 from dataflare_cli.model import Record, Topic, TopicSpec
@@ -185,3 +185,103 @@ def test_a_purge_keeps_what_arrives_meanwhile(store: Store) -> None:
     log.append(topic, [(0, frame_of(b"d"))])
     assert [b"d"] == values_of(log, topic)
     assert (3, 4) == log.bounds(topic, 0)
+
+
+def damage(store: Store, partition_id: int, offset: int, at: int) -> None:
+    """Flip a byte of a stored frame."""
+    with store.change("test", "damage") as change:
+        key = log_key(partition_id, offset)
+        frame = bytearray(change.get(b"log", key) or b"")
+        frame[at] ^= 0xFF
+        change.put(b"log", key, frame)
+
+
+def test_new_partitions_may_be_interleaved(store: Store) -> None:
+    """Frames of several empty partitions, in any order, go into one commit."""
+    topic = Catalog(store).create_topic("t", TopicSpec(partitions=3))
+    log = Log(store)
+    log.append(topic, [(number % 3, frame_of(b"%d" % number)) for number in (0, 2, 1, 2, 0, 4)])
+
+    assert [b"0", b"0"] == values_of(log, topic, 0)
+    assert [] == list(log.verify())
+
+
+@pytest.mark.parametrize("at", [3, 12, 50, 90])
+def test_damage_does_not_keep_new_records_out(store: Store, at: int) -> None:
+    """Whatever is wrong with older batches, an append is stored; trimming and merging wait."""
+    spec = TopicSpec(partition_bytes_max=20_000, segment_bytes=20_000)
+    topic = Catalog(store).create_topic("t", spec)
+    log = Log(store)
+    log.append(topic, [(0, frame_of(b"old" * 2000))])
+    damage(store, topic.partition_ids[0], 0, at)
+    for number in range(600):
+        log.append(topic, [(0, frame_of(b"%d" % number * 30))])
+
+    start, end = log.bounds(topic, 0)
+    assert 601 == end
+    assert start > 0  # size drops what is damaged, too
+
+
+def test_a_damaged_small_batch_does_not_keep_new_ones_out(store: Store) -> None:
+    """Merging passes over it."""
+    topic = Catalog(store).create_topic("t", TopicSpec())
+    log = Log(store)
+    for number in range(200):
+        log.append(topic, [(0, frame_of(b"%d" % number))])
+    damage(store, topic.partition_ids[0], 150, 90)
+    for number in range(200, 600):
+        log.append(topic, [(0, frame_of(b"%d" % number))])
+
+    assert 600 == log.bounds(topic, 0)[1]
+    with pytest.raises(Corruption):
+        values_of(log, topic)
+
+
+def test_a_clock_set_back_makes_nothing_expire(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merged batches are as old as the newest of them, wherever the clock stood at the end."""
+    topic = Catalog(store).create_topic("t", TopicSpec())
+    log = Log(store)
+    for number in range(255):
+        log.append(topic, [(0, frame_of(b"%d" % number))])
+    now_ms = facade.now()
+    monkeypatch.setattr(facade, "now", lambda: now_ms - 8 * 24 * 3_600_000)
+    log.append(topic, [(0, frame_of(b"255"))])
+    monkeypatch.undo()
+
+    assert 0 == log.bounds(topic, 0)[0]
+    assert 255 <= len(values_of(log, topic))
+
+
+def test_a_batch_out_of_its_place_is_corruption(store: Store) -> None:
+    """A damaged key does not pass for the end of the partition."""
+    topic = Catalog(store).create_topic("t", TopicSpec())
+    other = Catalog(store).create_topic("u", TopicSpec())
+    log = Log(store)
+    for _ in range(3):
+        log.append(topic, [(0, frame_of(b"a" * 5000))])
+    with store.change("test", "damage") as change:
+        key = log_key(topic.partition_ids[0], 1)
+        frame = change.get(b"log", key)
+        assert frame is not None
+        change.delete(b"log", key)
+        change.put(b"log", log_key(other.partition_ids[0], 1), frame)
+
+    with pytest.raises(Corruption, match="offset 1"):
+        values_of(log, topic)
+
+
+def test_a_damaged_topic_can_be_purged_and_deleted(store: Store) -> None:
+    """What is broken can be thrown away."""
+    topic = Catalog(store).create_topic("t", TopicSpec())
+    log = Log(store)
+    for _ in range(3):
+        log.append(topic, [(0, frame_of(b"a" * 5000))])
+    damage(store, topic.partition_ids[0], 0, 50)
+    damage(store, topic.partition_ids[0], 1, 3)
+
+    assert 2 == log.purge(topic, 0, 2)
+    assert [b"a" * 5000] == values_of(log, topic)
+    Catalog(store).delete_topic("t")
+    assert 1 == sweep(store)

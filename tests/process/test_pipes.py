@@ -242,3 +242,29 @@ def test_the_report_of_a_pipe() -> None:
 
     assert 30_000 == report["records"]
     assert report["commits"] < 1000
+
+
+def test_a_timeout_passes_while_nobody_reads() -> None:
+    """A reader that does not read does not keep --timeout from ending the run."""
+    run("produce", "t", "--create", stdin=b"line\n" * 100_000)
+    with start_process("consume", "t", "-B", "--timeout", "300ms") as consumer:
+        # Nothing is read from its stdout before it has ended.
+        assert 124 == consumer.wait(timeout=WAIT_S)
+
+
+def test_a_follower_takes_up_a_replaced_store(data_dir: Path) -> None:
+    """And says so if the replacement lacks what it has read already."""
+    run("produce", "t", "--create", stdin=b"1\n2\n")
+    older = (data_dir / "data.mdb").read_bytes()
+    run("produce", "t", stdin=b"3\n4\n")
+    with start_process("consume", "t", "-B") as follower:
+        assert follower.stdout is not None
+        assert b"1\n2\n3\n4\n" == b"".join(follower.stdout.readline() for _ in range(4))
+        copy = data_dir / "copy"
+        copy.write_bytes(older)
+        copy.rename(data_dir / "data.mdb")
+        run("produce", "t", stdin=b"other\n")
+        _, stderr = follower.communicate(timeout=WAIT_S)
+
+    assert 3 == follower.returncode
+    assert b"older copy" in stderr

@@ -259,3 +259,51 @@ def test_stores_that_change_places_are_told_apart(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     with Store.open(tmp_path / "b") as store, store.change("test", "x") as change:
         change.put(b"meta", b"a", b"1")
+
+
+@pytest.mark.parametrize("name", ["lock.mdb", "write.lock", "bells", "holds", "data.mdb"])
+def test_links_inside_are_not_followed(tmp_path: Path, name: str) -> None:
+    """A data directory from elsewhere can't make us write to other files."""
+    Store.open(tmp_path / "d").close()
+    target = tmp_path / "mine"
+    inside = tmp_path / "d" / name
+    if inside.is_dir():
+        inside.rmdir()
+        target.mkdir()
+    else:
+        target.write_bytes(b"precious")
+        inside.unlink(missing_ok=True)
+    inside.symlink_to(target)
+
+    with pytest.raises(Unreachable, match="symbolic link"):
+        Store.open(tmp_path / "d")
+    assert target.is_dir() or b"precious" == target.read_bytes()
+
+
+def test_the_lock_file_may_be_removed(tmp_path: Path) -> None:
+    """Whoever comes later and whoever was there lock the same file again."""
+    with Store.open(tmp_path, lock_timeout_s=0.05) as store:
+        with store.change("test", "x") as change:
+            change.put(b"meta", b"a", b"1")
+        (tmp_path / "write.lock").unlink()
+        with (
+            stopped_writer(tmp_path),
+            pytest.raises(Unreachable, match="busy"),
+            store.change("test", "x"),
+        ):
+            pass
+
+
+def test_a_replaced_file_is_taken_up_by_a_writer(tmp_path: Path) -> None:
+    """A change that finds another file opens it without waiting for itself."""
+    with Store.open(tmp_path, lock_timeout_s=5) as store:
+        with store.change("test", "x") as change:
+            change.put(b"meta", b"a", b"1")
+        shutil.copyfile(tmp_path / "data.mdb", tmp_path / "new.mdb")
+        (tmp_path / "new.mdb").rename(tmp_path / "data.mdb")
+        with store.change("test", "x") as change:
+            change.put(b"meta", b"a", b"2")
+        with store.view() as view:
+            assert b"2" == view.get(b"meta", b"a")
+    with Store.open(tmp_path) as store, store.view() as view:
+        assert b"2" == view.get(b"meta", b"a")
