@@ -10,20 +10,11 @@ from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, command_of, option
 from dataflare_cli.errors import DataError, NothingProcessed, UsageError
 from dataflare_cli.model import Topic
+from dataflare_cli.text.formats import OUTPUTS
 from dataflare_cli.text.offsets import OffsetSpec, Position, parse_offset
 from dataflare_cli.text.time import parse_duration
 
-OUTPUTS = (
-    "dynamic",
-    "text",
-    "binary",
-    "json",
-    "raw",
-    "table",
-    "full_table",
-    "records",
-    "csv",
-)
+MIRRORS = "mirrors belong to Fluvio clusters; dataflare produce --tee copies records"
 # Fluvio's offsets are u32; ours are as wide as Kafka's.
 _OFFSET = {"min": 0, "max": 2**63 - 1}
 
@@ -147,6 +138,9 @@ class Request:
         None
     )
     isolation: Annotated[str | None, option("--isolation", hidden=True, help="No effect")] = None
+    mirror: Annotated[
+        str | None, option("-m", "--mirror", hidden=True, help="Mirrors need a cluster")
+    ] = None
 
 
 def consume(env: Environment, request: Request) -> None:
@@ -187,6 +181,8 @@ def _refuse_contradictions(request: Request) -> None:
         given = [name for name, is_given in group.items() if is_given]
         if len(given) > 1:
             raise UsageError(f"{', '.join(given)} can't be used together")
+    if request.mirror is not None:
+        raise UsageError("--mirror: a topic in a data directory has no mirrors", hint=MIRRORS)
     pairs = (
         (request.all_partitions and request.partition, "-A, -p"),
         (request.end is not None and request.offset is not None, "--end, -o"),
@@ -197,8 +193,6 @@ def _refuse_contradictions(request: Request) -> None:
     for wrong, names in pairs:
         if wrong:
             raise UsageError(f"{names} can't be used together")
-    if request.output is not None and request.output.lower() not in OUTPUTS:
-        raise UsageError(f"-O: {request.output!r} is not one of {', '.join(OUTPUTS)}")
     if request.order not in (None, "time"):
         raise UsageError(f"--order: {request.order!r} is not time")
     if not request.topic and not request.regex:

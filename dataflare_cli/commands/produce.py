@@ -170,6 +170,9 @@ class Request:
     verbose: Annotated[
         bool, option("-v", "--verbose", help="With --key-separator: print [key] value")
     ] = False
+    mirror: Annotated[
+        str | None, option("-m", "--mirror", hidden=True, help="Mirrors need a cluster")
+    ] = None
     isolation: Annotated[str | None, option("--isolation", hidden=True, help="No effect")] = None
     delivery_semantic: Annotated[
         str | None, option("--delivery-semantic", hidden=True, help="No effect")
@@ -233,6 +236,11 @@ def _refuse_contradictions(request: Request) -> None:
     _choice("--input", request.input, dict.fromkeys(INPUT_FORMATS))
     if request.report is not None:
         _choice("--report", request.report, {"json": None})
+    if request.mirror is not None:
+        raise UsageError(
+            "--mirror: a topic in a data directory has no mirrors",
+            hint="mirrors belong to Fluvio clusters; --tee copies records",
+        )
     contradictions = (
         (request.key is not None and request.key_separator is not None, "--key, --key-separator"),
         (request.raw and request.key_separator is not None, "--raw, --key-separator"),

@@ -1,9 +1,10 @@
 """Reading: where a partition begins and ends, and its batches as runs.
 
-A read copies at most a few MiB out of the map and ends its transaction: a stalled
-reader pins no pages.
+A read copies at most a few MiB out of the map, and its transaction ends before anybody
+writes what was read: a stalled reader pins no pages.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dataflare_cli import codec
@@ -82,8 +83,23 @@ def read_run(
         if seek_last(log, partition_id) and end_of(log.key(), log.value()) > wanted:
             raise _missing(topic, partition, wanted, "none")
         return None
-    run = codec.load_run(flat)
+    run = _load_sound(flat)
     return run, max(wanted, run.start_offset)
+
+
+def _load_sound(flat: "list[bytes | memoryview]") -> "Run":
+    """Load a run; of a damaged one what comes before the damage, which the next read reports."""
+    try:
+        return codec.load_run(flat)
+    except Corruption:
+        sound = 0
+        with suppress(Corruption):
+            while sound < len(flat):
+                codec.check_frame(flat[sound], flat[sound + 1])
+                sound += 2
+        if sound in (0, len(flat)):
+            raise
+        return codec.load_run(flat[:sound])
 
 
 def _missing(topic: Topic, partition: int, offset: int, found: str) -> Corruption:

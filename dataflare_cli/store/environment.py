@@ -195,7 +195,7 @@ class Store:
 
     @property
     def environment(self) -> lmdb.Environment:
-        """LMDB's environment; for `check` and `compact` only."""
+        """LMDB's environment; never outlives `close` or a reopening."""
         assert self._env is not None
         return self._env
 
@@ -469,8 +469,12 @@ def _mounted_read_only(path: Path) -> bool:
 
 
 def _make_directories(path: Path) -> None:
+    is_new = not path.exists()
     for each in (path, path / "bells", path / "holds"):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_new:
+        # A sandbox in a working tree is nothing to commit.
+        (path / ".gitignore").write_text("*\n", encoding="ascii")
 
 
 def _fsync_directory(path: Path) -> None:

@@ -26,7 +26,7 @@ def end_as_corrupt(path: Path) -> None:
     """From now on, end a process that a damaged page would kill with a message and code 7."""
     message = (
         f"error: {path}/data.mdb is damaged: a page in it can't be read\n"
-        "  nothing was written; restore it from a backup, or move the directory away\n"
+        "  restore it from a backup, or move the directory away\n"
     ).encode()
 
     def end(_number: int) -> None:

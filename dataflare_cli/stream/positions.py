@@ -15,8 +15,6 @@ from dataflare_cli.model import OFFSET_MAX, Topic
 from dataflare_cli.stream.reader import Track
 from dataflare_cli.text.offsets import OffsetSpec, Position
 
-FROM_END = OffsetSpec(Position("end", 0), None)
-
 
 class Wanted(NamedTuple):
     """What to read: the same for every partition."""

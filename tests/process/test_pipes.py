@@ -268,3 +268,14 @@ def test_a_follower_takes_up_a_replaced_store(data_dir: Path) -> None:
 
     assert 3 == follower.returncode
     assert b"older copy" in stderr
+
+
+def test_a_line_of_a_hundred_megabytes() -> None:
+    """It is refused by Fluvio's message as soon as it is too long, and never held in memory."""
+    done = shell(
+        "ulimit -v 8000000; (echo ok; head -c 100000000 /dev/zero) | dataflare produce t --create"
+    )
+
+    assert 1 == done.returncode
+    assert b"exceeded maximum request size (1048576 bytes) (stdin, line 2" in done.stderr
+    assert b"ok\n" == run("consume", "t", "-B", "-d").stdout
