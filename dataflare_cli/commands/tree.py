@@ -152,7 +152,7 @@ def _first_sentence(text: str | None) -> str:
 
 def generated() -> dict[Path, str]:
     """Return every generated file of this checkout, and what it should contain."""
-    table = pprint.pformat(completion_table(), width=98, compact=True, sort_dicts=False)
+    table = pprint.pformat(completion_table(), width=180, compact=True, sort_dicts=False)
     files = {TABLE_FILE: HEADER + table + "\n"}
     if SCRIPTS_DIRECTORY.is_dir():
         files |= {
