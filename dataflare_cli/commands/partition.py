@@ -81,7 +81,8 @@ def list_(
 
         rows = [partition_row(info) for _, infos in Log(store).overview() for info in infos]
     columns = FLUVIO_COLUMNS if fluvio else COLUMNS
-    show_list(env, rows, columns, output, empty="No partitions found")
+    spare = () if fluvio else ("FIRST",)
+    show_list(env, rows, columns, output, empty="No partitions found", spare=spare)
 
 
 def _rows_of(ctx: typer.Context, topic: str) -> list[dict[str, Any]]:

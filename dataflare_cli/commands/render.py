@@ -42,12 +42,23 @@ def show_list(
     output: str,
     *,
     empty: str,
+    spare: Sequence[str] = (),
 ) -> None:
-    """Print rows in the format of -O; as a table, `empty` if there are none."""
+    """Print rows in the format of -O; as a table, `empty` if there are none.
+
+    On a terminal that is too narrow, the columns in `spare` are left out, one by one.
+    """
     if output != "table":
         env.write(dump(list(rows), output))
     elif rows:
-        env.print("\n".join(table_lines(rows, columns)))
+        lines = table_lines(rows, columns)
+        left_out: list[str] = []
+        for header in spare if env.stdout_is_terminal else ():
+            if max(map(_width, lines)) <= env.width:
+                break
+            left_out.append(header)
+            lines = table_lines(rows, [each for each in columns if each[0] not in left_out])
+        env.print("\n".join(lines))
     else:
         env.print(empty)
 

@@ -70,6 +70,8 @@ COLUMNS: tuple[Column, ...] = (
     ("LAST RECORD", lambda row: shown_time(row["last_timestamp_ms"])),
     ("REASON", lambda row: row["status"]["reason"]),
 )
+# Fluvio's, and hardly ever other than here: the first to go where a terminal is narrow.
+SPARE = ("REASON", "STATUS", "DEDUPLICATION", "REPLICAS", "TYPE")
 FIELDS: tuple[Column, ...] = (
     ("Name", "name"),
     ("Type", "type"),
@@ -122,7 +124,7 @@ def list_(
         from dataflare_cli.log import Log
 
         rows = [_row(topic, infos) for topic, infos in Log(store).overview()]
-    show_list(env, rows, COLUMNS, output, empty="No topics found")
+    show_list(env, rows, COLUMNS, output, empty="No topics found", spare=SPARE)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -117,3 +118,22 @@ def test_dump_ends_in_a_newline():
     """So that a prompt or the next line begins at the left."""
     assert {b"\n"} == {dump({"a": 1}, form)[-1:] for form in ("json", "yaml", "toml")}
     assert os.linesep == "\n"
+
+
+def test_a_narrow_terminal_leaves_spare_columns_out(home):
+    """One by one, until the table fits; a pipe gets them all."""
+    rows = [{"a": "x" * 30, "b": "y" * 30, "c": "z" * 30}]
+    columns = (("A", "a"), ("B", "b"), ("C", "c"))
+
+    def shown(width: int, *, terminal: bool) -> str:
+        with tempfile.TemporaryFile() as target:
+            env = Environment(stdout_fd=target.fileno(), environ={"COLUMNS": str(width)})
+            env.stdout_is_terminal = terminal
+            show_list(env, rows, columns, "table", empty="", spare=("C", "B"))
+            target.seek(0)
+            return target.read().decode()
+
+    assert ["A", "B", "C"] == shown(120, terminal=True).split()[:3]
+    assert ["A", "B", "x" * 30] == shown(80, terminal=True).split()[:3]
+    assert ["A", "x" * 30] == shown(40, terminal=True).split()
+    assert ["A", "B", "C"] == shown(40, terminal=False).split()[:3]
