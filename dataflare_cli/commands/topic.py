@@ -71,7 +71,7 @@ COLUMNS: tuple[Column, ...] = (
     ("REASON", lambda row: row["status"]["reason"]),
 )
 # Fluvio's, and hardly ever other than here: the first to go where a terminal is narrow.
-SPARE = ("REASON", "STATUS", "DEDUPLICATION", "REPLICAS", "TYPE")
+SPARE = ("REASON", "STATUS", "DEDUPLICATION", "REPLICAS", "TYPE", "COMPRESSION")
 FIELDS: tuple[Column, ...] = (
     ("Name", "name"),
     ("Type", "type"),

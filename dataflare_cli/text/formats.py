@@ -119,7 +119,7 @@ def make_formatter(
         case "table" | "full_table":
             return _table(options, output, ending, clock)
         case "json":
-            return _valued(options, ending, _json_shower(options))
+            return _json(options, ending)
         case "binary":
             return _valued(options, ending, lambda value: _dump(value or b""))
     if output == "raw" or not options.terminal:
@@ -264,19 +264,27 @@ def _dump(value: bytes) -> bytes:
     return hexdump(value).encode()
 
 
-def _json_shower(options: FormatOptions) -> Callable[[bytes | None], bytes | None]:
+def _json(options: FormatOptions, ending: bytes) -> Formatter:
+    """Show values as JSON; what is none becomes Fluvio's error object, and is told with its place."""
     from dataflare_cli.text import jsontext
 
-    def show(value: bytes | None) -> bytes | None:
+    prefix = Template(_key_prefix(options), terminal=options.terminal)
+    problems: list[str] = []
+
+    def write(record: Record, partition: int) -> bytes:
         try:
-            shown = jsontext.pretty(jsontext.decode(b"null" if value is None else value))
+            value = b"null" if record.value is None else record.value
+            shown = jsontext.pretty(jsontext.decode(value))
         except DataError as exc:
             if options.suppress_unknown:
-                return None
+                return b""
+            problems.append(f"partition {partition}, offset {record.offset}: {exc.message}")
             shown = jsontext.pretty({"error": exc.message})
-        return neutralise_json(shown) if options.terminal else shown
+        if options.terminal:
+            shown = neutralise_json(shown)
+        return prefix.format(record, partition) + shown + ending
 
-    return show
+    return Formatter(options, write, problems=problems)
 
 
 def _text_shower(options: FormatOptions, output: str) -> Callable[[bytes | None], bytes]:
