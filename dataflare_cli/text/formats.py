@@ -265,7 +265,7 @@ def _dump(value: bytes) -> bytes:
 
 
 def _json(options: FormatOptions, ending: bytes) -> Formatter:
-    """Show values as JSON; what is none becomes Fluvio's error object, and is told with its place."""
+    """Show values as JSON; what is none is Fluvio's error object, and told with its place."""
     from dataflare_cli.text import jsontext
 
     prefix = Template(_key_prefix(options), terminal=options.terminal)
