@@ -36,7 +36,12 @@ class Request:
     topic: Annotated[list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read")] = None
     regex: Annotated[
         str | None,
-        option("-r", "--regex", metavar="PATTERN", help="Read all topics whose whole name matches"),
+        option(
+            "-r",
+            "--regex",
+            metavar="PATTERN",
+            help="Read all topics whose whole name matches, later ones too",
+        ),
     ] = None
     partition: Annotated[
         list[int] | None,

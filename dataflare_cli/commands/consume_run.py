@@ -6,8 +6,10 @@ kernel; a format that looks into records, a filter or an order goes record by re
 An offset is stored after its bytes were written, never before.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -195,7 +197,7 @@ class Session:
         )
         if limits.timeout_s is not None:
             self.env.deadline = limits.started + limits.timeout_s
-        return Reader(
+        reader = Reader(
             self.log,
             self.tracks,
             follow=not request.disable_continuous,
@@ -204,6 +206,22 @@ class Session:
             on_evicted=self._say_evicted,
             grows=not request.partition,
         )
+        if request.regex is not None:
+            reader.discover = self._new_topics
+        return reader
+
+    def _new_topics(self, known: AbstractSet[int]) -> list[Track]:
+        """Return tracks of matching topics that were made since: from their beginning."""
+        pattern = re.compile(self.request.regex or "")
+        tracks = []
+        for topic in Catalog(self.store).topics():
+            if topic.topic_id in known or not pattern.fullmatch(topic.name):
+                continue
+            self.formatters[topic.topic_id] = self.output.for_topic(topic.name)
+            self.filters[topic.topic_id] = _filter(self.request.grep, topic.name)
+            wanted = self.wanted.partitions or range(len(topic.partition_ids))
+            tracks += [Track(topic, each, 0) for each in wanted if each < len(topic.partition_ids)]
+        return tracks
 
     def _remember_starts(self) -> None:
         """Store where a new consumer begins: the next run goes on there, seen or not.

@@ -13,6 +13,7 @@ import ctypes
 import os
 import select
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,15 +49,13 @@ class Bells:
     """The follower's side: wait until one of some topics has news."""
 
     def __init__(self, store_path: Path, topic_ids: Iterable[int]) -> None:
+        self._store_path = store_path
         self._watch = -1
         self._poll_s = POLL_S_WITHOUT_BELL
-        try:
-            self._watch = _inotify(
-                [_make_bell(bell_path(store_path, topic_id)) for topic_id in topic_ids]
-            )
+        with suppress(OSError):  # polling is slower, and always works
+            self._watch = _inotify()
             self._poll_s = POLL_S_WITH_BELL
-        except OSError:
-            pass  # polling is slower, and always works
+        self.add(topic_ids)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +67,16 @@ class Bells:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def add(self, topic_ids: Iterable[int]) -> None:
+        """Watch further topics."""
+        try:
+            for topic_id in topic_ids:
+                if self._watch >= 0:
+                    _add_watch(self._watch, _make_bell(bell_path(self._store_path, topic_id)))
+        except OSError:
+            # One that can't be watched makes polling necessary.
+            self._poll_s = POLL_S_WITHOUT_BELL
 
     def close(self) -> None:
         """Stop watching; harmless when called again."""
@@ -100,17 +109,18 @@ def _make_bell(path: Path) -> Path:
     return path
 
 
-def _inotify(paths: list[Path]) -> int:
-    """Watch files for writes; an OSError if that can't be had."""
+def _inotify() -> int:
+    """Return a handle to watch files by; an OSError if that can't be had."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "inotify_init1"):
         raise OSError("no inotify here")
     handle: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
     if handle < 0:
         raise OSError(ctypes.get_errno(), "inotify_init1")
-    for path in paths:
-        if libc.inotify_add_watch(handle, os.fsencode(path), _IN_MODIFY) < 0:
-            problem = ctypes.get_errno()
-            os.close(handle)
-            raise OSError(problem, "inotify_add_watch")
     return handle
+
+
+def _add_watch(handle: int, path: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.inotify_add_watch(handle, os.fsencode(path), _IN_MODIFY) < 0:
+        raise OSError(ctypes.get_errno(), "inotify_add_watch")

@@ -11,12 +11,13 @@ Invariants
 import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import current_topic
 from dataflare_cli.errors import TimedOut, Unreachable
-from dataflare_cli.log import RUN_BYTES_MAX, Log
+from dataflare_cli.log import RUN_BYTES_MAX, Bells, Log
 from dataflare_cli.model import KIB, MIB, OFFSET_MAX, Record, Topic
 from dataflare_cli.stream.memory import keep_freed_memory
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # What all runs of a merge may hold together, and the least that is worth a call.
 MERGED_BYTES = 8 * MIB
 MERGED_RUN_BYTES_MIN = 16 * KIB
+DISCOVER_INTERVAL_S = 1.0
 
 
 @dataclass(eq=False)
@@ -104,6 +106,9 @@ class Reader:
         self.log, self.tracks = log, list(tracks)
         self.follow, self.limits, self.stdout = follow, limits, stdout
         self._on_evicted = on_evicted
+        # Asked once in a while for tracks of topics that did not exist before.
+        self.discover: Callable[[AbstractSet[int]], list[Track]] | None = None
+        self._discover_due = 0.0
         # Called when everything there was has been handed on, before waiting for more.
         self.on_idle: Callable[[], None] = lambda: None
         self._grows = grows
@@ -208,6 +213,7 @@ class Reader:
                 bells.wait(self.limits.left_s(last_news), stdout=self.stdout)
                 self.on_idle()
                 self._grow()
+                self._discover(bells)
 
     def _while_moving(self) -> Iterator[list[Track]]:
         while pass_ := [track for track in self.tracks if not track.is_done]:
@@ -219,6 +225,15 @@ class Reader:
     def _is_over(self, last_news: float) -> bool:
         reached = any(track.is_done and track.has_limit for track in self.tracks)
         return reached or self.limits.is_idle(last_news)
+
+    def _discover(self, bells: Bells) -> None:
+        """Take up topics that were made meanwhile."""
+        if self.discover is None or time.monotonic() < self._discover_due:
+            return
+        self._discover_due = time.monotonic() + DISCOVER_INTERVAL_S
+        found = self.discover({track.topic.topic_id for track in self.tracks})
+        bells.add({track.topic.topic_id for track in found})
+        self.tracks += found
 
     def _grow(self) -> None:
         """Take up partitions that were added meanwhile."""

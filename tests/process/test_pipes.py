@@ -279,3 +279,17 @@ def test_a_line_of_a_hundred_megabytes() -> None:
     assert 1 == done.returncode
     assert b"exceeded maximum request size (1048576 bytes) (stdin, line 2" in done.stderr
     assert b"ok\n" == run("consume", "t", "-B", "-d").stdout
+
+
+def test_topics_made_later_are_followed_by_pattern() -> None:
+    """A follower of a pattern takes up what matches it, from its beginning."""
+    run("produce", "log-a", "--create", stdin=b"first\n")
+    with start_process("consume", "-r", "log-.*", "-B", "-n", "3") as follower:
+        assert follower.stdout is not None
+        assert b"first\n" == follower.stdout.readline()
+        run("produce", "other", "--create", stdin=b"no\n")
+        run("produce", "log-b", "--create", stdin=b"second\n")
+        assert b"second\n" == follower.stdout.readline()
+        run("produce", "log-b", stdin=b"third\n")
+        assert b"third\n" == follower.stdout.readline()
+        assert 0 == follower.wait(timeout=WAIT_S)
