@@ -209,6 +209,14 @@ def put_topic(change: Change, topic: Topic) -> None:
     change.put(b"catalog", TOPIC + topic.name.encode(), msgspec.msgpack.encode(topic))
 
 
+def partition_id_of(topic: Topic, partition: int) -> int:
+    """Return a partition's id, or raise NotFound naming what the topic has."""
+    if 0 <= partition < len(topic.partition_ids):
+        return topic.partition_ids[partition]
+    last = len(topic.partition_ids) - 1
+    raise NotFound("partition", f"{topic.name}-{partition}", hint=f"it has partitions 0 to {last}")
+
+
 def partition_key(partition_id: int) -> bytes:
     """Return the 4 bytes that begin every key of a partition."""
     return partition_id.to_bytes(4, "big")

@@ -87,7 +87,7 @@ def _size(data: bytes | None) -> bytes:
     return b"-1" if data is None else b"%d" % len(data)
 
 
-def _time(timestamp_ms: int) -> bytes:
+def format_time(timestamp_ms: int) -> bytes:
     """Return a time in RFC 3339; the calendar has a year 0, which `datetime` lacks."""
     if timestamp_ms == NO_TIMESTAMP:
         return b"NA"
@@ -133,7 +133,7 @@ _WRITERS: dict[Op, Callable[[Instruction, Record, int], bytes]] = {
     Op.OFFSET: lambda _step, record, _partition: b"%d" % record.offset,
     Op.PARTITION: lambda _step, _record, partition: b"%d" % partition,
     Op.TIMESTAMP_MS: lambda _step, record, _partition: b"%d" % record.timestamp_ms,
-    Op.TIME: lambda _step, record, _partition: _time(record.timestamp_ms),
+    Op.TIME: lambda _step, record, _partition: format_time(record.timestamp_ms),
     Op.TIMESTAMP_TYPE: lambda _step, record, _partition: _timestamp_type(record),
     Op.KEY_SIZE: lambda _step, record, _partition: _size(record.key),
     Op.VALUE_SIZE: lambda _step, record, _partition: _size(record.value),

@@ -13,6 +13,7 @@ from dataflare_cli.errors import UsageError
 from dataflare_cli.model import BATCH_BYTES_MAX, REQUEST_BYTES_DEFAULT
 
 if TYPE_CHECKING:
+    from dataflare_cli.benchmark.produce import Plan
     from dataflare_cli.benchmark.report import Report
     from dataflare_cli.benchmark.workplace import Workplace
 
@@ -169,40 +170,18 @@ def produce(env: Environment, request: ProduceRequest) -> None:
     from dataflare_cli.benchmark import produce as benchmark
 
     _refuse_contradictions(request)
-    plan = benchmark.Plan(
-        records=request.records,
-        record_bytes=request.record_size,
-        samples=request.samples,
-        batch_bytes=request.batch_size,
-        durability=request.durability,
-        partitions=request.partitions,
-        compression=request.compression,
-        key_separator=request.key_separator,
-        pipe=request.pipe,
-        one_by_one=request.one_by_one,
-    )
+    plan = _plan(request, pipe=request.pipe)
     _run(env, request.directory, request.output, lambda place: benchmark.measure(place, plan))
 
 
 def consume(env: Environment, request: ConsumeRequest) -> None:
     """Measure what the request says, and print it."""
     from dataflare_cli.benchmark import consume as benchmark
-    from dataflare_cli.benchmark.produce import Plan
 
     _refuse_contradictions(request)
     formats = [benchmark.Format("-O", each) for each in request.formats or ()]
     formats += [benchmark.Format("-F", each) for each in request.templates or ()]
-    plan = Plan(
-        records=request.records,
-        record_bytes=request.record_size,
-        samples=request.samples,
-        batch_bytes=request.batch_size,
-        durability=request.durability,
-        partitions=request.partitions,
-        compression=request.compression,
-        key_separator=request.key_separator,
-        one_by_one=request.one_by_one,
-    )
+    plan = _plan(request)
     formats = list(dict.fromkeys(formats)) or [benchmark.Format("-O", "text")]
     _run(
         env,
@@ -234,6 +213,24 @@ def startup(env: Environment, request: StartupRequest) -> None:
         request.directory,
         request.output,
         lambda place: benchmark.measure(place, request.samples),
+    )
+
+
+def _plan(request: ProduceRequest | ConsumeRequest, *, pipe: bool = False) -> "Plan":
+    """Return what is written: produce measures that, consume needs it to read."""
+    from dataflare_cli.benchmark.produce import Plan
+
+    return Plan(
+        records=request.records,
+        record_bytes=request.record_size,
+        samples=request.samples,
+        batch_bytes=request.batch_size,
+        durability=request.durability,
+        partitions=request.partitions,
+        compression=request.compression,
+        key_separator=request.key_separator,
+        pipe=pipe,
+        one_by_one=request.one_by_one,
     )
 
 

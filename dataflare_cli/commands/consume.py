@@ -8,13 +8,13 @@ from typing import Annotated
 from dataflare_cli.catalog import Catalog, check_name
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, command_of, option
+from dataflare_cli.commands.shared import refuse_mirror
 from dataflare_cli.errors import DataError, NothingProcessed, UsageError
 from dataflare_cli.model import Topic
 from dataflare_cli.text.formats import OUTPUTS
 from dataflare_cli.text.offsets import OffsetSpec, Position, parse_offset
 from dataflare_cli.text.time import parse_duration
 
-MIRRORS = "mirrors belong to Fluvio clusters; dataflare produce --tee copies records"
 # Fluvio's offsets are u32; ours are as wide as Kafka's.
 _OFFSET = {"min": 0, "max": 2**63 - 1}
 
@@ -186,8 +186,7 @@ def _refuse_contradictions(request: Request) -> None:
         given = [name for name, is_given in group.items() if is_given]
         if len(given) > 1:
             raise UsageError(f"{', '.join(given)} can't be used together")
-    if request.mirror is not None:
-        raise UsageError("--mirror: a topic in a data directory has no mirrors", hint=MIRRORS)
+    refuse_mirror(request.mirror)
     pairs = (
         (request.all_partitions and request.partition, "-A, -p"),
         (request.end is not None and request.offset is not None, "--end, -o"),

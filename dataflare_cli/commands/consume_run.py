@@ -160,7 +160,7 @@ class Session:
 
     def say_problems(self) -> None:
         """Tell which records could not be shown."""
-        for formatter in {id(each): each for each in self.formatters.values()}.values():
+        for formatter in self.formatters.values():
             for problem in formatter.take_problems():
                 self.env.warn(problem)
 
@@ -231,11 +231,7 @@ class Session:
         consumer = self.request.consumer
         if consumer is None or not self._moves_consumer:
             return
-        starts = {
-            track.partition_id: track.offset - 1
-            for track in self.tracks
-            if self.consumers.offset(consumer, track.topic, track.partition) is None
-        }
+        starts = {track.partition_id: track.offset - 1 for track in self.tracks if track.is_new}
         if starts:
             self.consumers.commit(consumer, starts)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from dataflare_cli.catalog import Catalog, check_name
+from dataflare_cli.catalog import Catalog, check_name, partition_id_of
 from dataflare_cli.codec.lines import TextOptions
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, command_of, option
+from dataflare_cli.commands.shared import refuse_mirror
 from dataflare_cli.errors import AlreadyExists, DataError, NotFound, UsageError
 from dataflare_cli.model import (
     BATCH_BYTES_MAX,
@@ -191,12 +192,8 @@ def produce(env: Environment, request: Request) -> None:
     store = env.open_store(create=request.create, durability=durability)
     topic = _find_topic(Catalog(store), request)
     text = options.text
-    if request.partition is not None and request.partition >= len(topic.partition_ids):
-        raise NotFound(
-            "partition",
-            f"{topic.name}-{request.partition}",
-            hint=f"it has partitions 0 to {len(topic.partition_ids) - 1}",
-        )
+    if request.partition is not None:
+        partition_id_of(topic, request.partition)  # NotFound, with what there is
     options.text = replace(text, partition_count=len(topic.partition_ids))
     options.compression = _compression(request, topic)
     session = Session(env, request, Log(store), topic, options)
@@ -236,11 +233,7 @@ def _refuse_contradictions(request: Request) -> None:
     _choice("--input", request.input, dict.fromkeys(INPUT_FORMATS))
     if request.report is not None:
         _choice("--report", request.report, {"json": None})
-    if request.mirror is not None:
-        raise UsageError(
-            "--mirror: a topic in a data directory has no mirrors",
-            hint="mirrors belong to Fluvio clusters; --tee copies records",
-        )
+    refuse_mirror(request.mirror)
     contradictions = (
         (request.key is not None and request.key_separator is not None, "--key, --key-separator"),
         (request.raw and request.key_separator is not None, "--raw, --key-separator"),

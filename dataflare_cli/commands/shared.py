@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dataflare_cli.commands.context import Environment
+from dataflare_cli.errors import UsageError
 
 Output = Literal["table", "yaml", "json", "toml"]
 
@@ -55,6 +56,15 @@ def environment(ctx: typer.Context) -> Environment:
     found = ctx.obj
     assert isinstance(found, Environment)
     return found
+
+
+def refuse_mirror(name: str | None) -> None:
+    """Say why produce and consume can't have Fluvio's --mirror here."""
+    if name is not None:
+        raise UsageError(
+            "--mirror: a topic in a data directory has no mirrors",
+            hint="mirrors belong to Fluvio clusters; dataflare produce --tee copies records",
+        )
 
 
 def _note_output(ctx: typer.Context, value: str) -> str:

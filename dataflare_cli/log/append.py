@@ -10,12 +10,11 @@ Invariants
 
 import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataflare_cli import codec
-from dataflare_cli.catalog import PartitionRow, partition_key, read_row, write_row
-from dataflare_cli.errors import Corruption, NotFound
+from dataflare_cli.catalog import PartitionRow, partition_id_of, partition_key, read_row, write_row
+from dataflare_cli.errors import Corruption
 from dataflare_cli.log.keys import (
     LOG_KEY,
     log_key,
@@ -81,9 +80,7 @@ def append_frames(
     """
     tails: dict[int, _Tail] = {}
     for partition in {partition for partition, _ in frames}:
-        if not 0 <= partition < len(topic.partition_ids):
-            raise NotFound("partition", f"{topic.name}-{partition}")
-        tails[partition] = _Tail(change, topic.partition_ids[partition])
+        tails[partition] = _Tail(change, partition_id_of(topic, partition))
     # Of several partitions that are the last so far, one will be.
     largest = max((tail.partition_id for tail in tails.values()), default=0)
     appended = []
@@ -100,10 +97,7 @@ def append_frames(
             tail.first_offset // MERGE_EVERY_OFFSETS != tail.next_offset // MERGE_EVERY_OFFSETS
         )
         if crossed and tail.last_frame_bytes < SMALL_FRAME_BYTES:
-            # What is damaged stays as it is, for a reader to report: it must not keep
-            # good records from being stored.
-            with suppress(Corruption):
-                merge_tail(change, topic, tail.partition_id)
+            merge_tail(change, topic, tail.partition_id)
     return appended
 
 
@@ -142,11 +136,15 @@ def appended_ms_of(key: bytes | memoryview, frame: bytes | memoryview) -> int:
 
 def merge_tail(change: "Change", topic: Topic, partition_id: int) -> int:
     """Merge the run of small batches at a partition's end; return how many it was."""
-    entries, newest_ms = _small_tail(change, topic, partition_id)
-    if len(entries) < MERGE_BATCHES_MIN:
+    try:
+        entries, newest_ms = _small_tail(change, topic, partition_id)
+        if len(entries) < MERGE_BATCHES_MIN:
+            return 0
+        merged = codec.merge_entries([part for entry in entries for part in entry])
+    except Corruption:
+        # What is damaged stays as it is, for a reader to report: it must not keep good
+        # records from being stored. Nothing was changed so far.
         return 0
-    flat = [part for entry in entries for part in entry]
-    merged = codec.merge_entries(flat)
     if merged is None:
         return 0
     base_offset = LOG_KEY.unpack(entries[0][0])[1]

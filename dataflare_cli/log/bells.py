@@ -15,8 +15,6 @@ import select
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 POLL_S_WITH_BELL = 1.0
 POLL_S_WITHOUT_BELL = 0.05
@@ -56,17 +54,6 @@ class Bells:
             self._watch = _inotify()
             self._poll_s = POLL_S_WITH_BELL
         self.add(topic_ids)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def add(self, topic_ids: Iterable[int]) -> None:
         """Watch further topics."""

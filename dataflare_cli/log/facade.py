@@ -15,21 +15,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dataflare_cli.catalog import all_topics, current_topic, find_topic, read_row, write_row
-from dataflare_cli.log.append import Appended, append_frames, appended_ms_of, end_of
+from dataflare_cli.catalog import (
+    all_topics,
+    current_topic,
+    find_topic,
+    partition_id_of,
+    read_row,
+    write_row,
+)
+from dataflare_cli.log.append import Appended, append_frames
 from dataflare_cli.log.bells import Bells, ring
-from dataflare_cli.log.keys import on_partition, seek_first
 from dataflare_cli.log.read import (
     RUN_BYTES_MAX,
     describe_partition,
     find_bounds,
     find_time,
-    partition_id_of,
     read_run,
 )
 from dataflare_cli.log.trim import (
     drop_batches,
-    expired_before_ms,
+    floor_after_trim,
     sweep,
     trim_after_append,
     trim_topics,
@@ -114,12 +119,16 @@ class Log:
 
     def expiring(self, topic: Topic, spec: TopicSpec) -> int:
         """Return how many records could not be read any more if a topic had these settings."""
+        now_ms = now()
         with self.store.view() as view:
             topic = current_topic(view, topic)
-            return sum(
-                _expiring(view, topic, spec, partition)
-                for partition in range(len(topic.partition_ids))
-            )
+            altered = msgspec.structs.replace(topic, spec=spec)
+            count = 0
+            for partition, partition_id in enumerate(topic.partition_ids):
+                start, _ = find_bounds(view, topic, partition, now_ms=now_ms)
+                floor = floor_after_trim(view, altered, partition_id, now_ms=now_ms)
+                count += max(0, floor - start)
+        return count
 
     def purge(self, topic: Topic, partition: int, before: int | None = None) -> int:
         """Drop the records below an offset (None: all there are now); return how many.
@@ -166,23 +175,3 @@ def _describe(view: "View", topic: Topic) -> tuple[Topic, list[PartitionInfo]]:
         describe_partition(view, topic, partition, now_ms=now_ms)
         for partition in range(len(topic.partition_ids))
     ]
-
-
-def _expiring(view: "View", topic: Topic, spec: TopicSpec, partition: int) -> int:
-    """Go through the batches as `trim_partition` would, and drop none."""
-    now_ms = now()
-    start, _ = find_bounds(view, topic, partition, now_ms=now_ms)
-    before_ms = expired_before_ms(msgspec.structs.replace(topic, spec=spec), now_ms)
-    partition_id = topic.partition_ids[partition]
-    row = read_row(view, partition_id)
-    floor, stored_bytes, left = row.floor, row.stored_bytes, row.batch_count
-    log = view.cursor(b"log")
-    found = seek_first(log, partition_id)
-    while found and on_partition(log, partition_id):
-        frame = log.value()
-        too_old = before_ms is not None and appended_ms_of(log.key(), frame) < before_ms
-        if not (too_old or (stored_bytes > spec.partition_bytes_max and left > 1)):
-            break
-        floor, stored_bytes, left = end_of(log.key(), frame), stored_bytes - len(frame), left - 1
-        found = log.next()
-    return max(0, floor - start)

@@ -8,10 +8,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dataflare_cli import codec
-from dataflare_cli.catalog import current_topic, read_row
-from dataflare_cli.errors import Corruption, NotFound
+from dataflare_cli.catalog import current_topic, partition_id_of, partition_key, read_row
+from dataflare_cli.errors import Corruption
 from dataflare_cli.log.append import appended_ms_of, end_of
-from dataflare_cli.log.keys import LOG_KEY, TIME_KEY, seek_batch, seek_first, seek_last, time_key
+from dataflare_cli.log.keys import (
+    LOG_KEY,
+    TIME_KEY,
+    on_partition,
+    seek_batch,
+    seek_first,
+    seek_last,
+    time_key,
+)
 from dataflare_cli.log.trim import expired_before_ms
 from dataflare_cli.model import OFFSET_MAX, PartitionInfo, Topic
 
@@ -24,14 +32,6 @@ if TYPE_CHECKING:
 # A run of about 2 MiB keeps two cores' caches warm and costs one call into the kernel.
 RUN_BYTES_MAX = 2 * 1024 * 1024
 RUN_BATCHES_MAX = 16_384
-
-
-def partition_id_of(topic: Topic, partition: int) -> int:
-    """Return a partition's id, or raise NotFound naming what the topic has."""
-    if 0 <= partition < len(topic.partition_ids):
-        return topic.partition_ids[partition]
-    last = len(topic.partition_ids) - 1
-    raise NotFound("partition", f"{topic.name}-{partition}", hint=f"it has partitions 0 to {last}")
 
 
 def read_run(
@@ -66,7 +66,7 @@ def read_run(
         return None
     flat: list[bytes | memoryview] = []
     size = 0
-    prefix = partition_id.to_bytes(4, "big")
+    prefix = partition_key(partition_id)
     for key, frame in log.iternext():
         if key[:4] != prefix:
             break
@@ -116,9 +116,8 @@ def _skip_expired(log: "lmdb.Cursor", topic: Topic, partition_id: int, now_ms: i
     before_ms = expired_before_ms(topic, now_ms)
     if before_ms is None:
         return True
-    prefix = partition_id.to_bytes(4, "big")
     while appended_ms_of(log.key(), log.value()) < before_ms:
-        if not log.next() or log.key()[:4] != prefix:
+        if not (log.next() and on_partition(log, partition_id)):
             return False
     return True
 
@@ -148,8 +147,8 @@ def find_time(view: "View", topic: Topic, partition: int, timestamp_ms: int, *, 
     partition_id = partition_id_of(topic, partition)
     wanted = max(-1, min(timestamp_ms, OFFSET_MAX))
     times = view.cursor(b"times")
-    prefix = partition_id.to_bytes(4, "big")
-    if not times.set_range(time_key(partition_id, wanted, 0)) or times.key()[:4] != prefix:
+    found_time = times.set_range(time_key(partition_id, wanted, 0))
+    if not (found_time and on_partition(times, partition_id)):
         return end
     offset: int = TIME_KEY.unpack(times.key())[2]
     while offset < end:

@@ -5,13 +5,13 @@ is done by the next producer. The floor of a partition remembers how far it went
 offsets are never used again.
 """
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import (
     GARBAGE,
     Catalog,
+    PartitionRow,
     current_topic,
     partition_key,
     read_row,
@@ -20,12 +20,12 @@ from dataflare_cli.catalog import (
 from dataflare_cli.errors import Corruption, NotFound
 from dataflare_cli.log.append import appended_ms_of, end_of
 from dataflare_cli.log.keys import LOG_KEY, on_partition, seek_first
-from dataflare_cli.model import COMMIT_DROPS_MAX, Topic
+from dataflare_cli.model import COMMIT_DROPS_MAX, Topic, TopicSpec
 
 if TYPE_CHECKING:
     import lmdb
 
-    from dataflare_cli.store import Change, Store
+    from dataflare_cli.store import Change, Store, View
 
 # Small batches are cheap to drop; a purge of many must not take a commit for every 64.
 DROP_BYTES_MAX = 64 * 1024 * 1024
@@ -53,18 +53,10 @@ def trim_partition(
     log, times = change.cursor(b"log"), change.cursor(b"times")
     dropped = 0
     while dropped < count_max and seek_first(log, partition_id):
-        frame = log.value()
-        too_much = row.stored_bytes > topic.spec.partition_bytes_max and row.batch_count > 1
-        if not (too_much or _is_older(log, before_ms)):
+        if not (_is_too_much(row, topic.spec) or _is_older(log, before_ms)):
             break
-        row = row._replace(
-            floor=_end_of_first(log, partition_id),
-            stored_bytes=row.stored_bytes - len(frame),
-            batch_count=row.batch_count - 1,
-        )
-        log.delete()
-        if seek_first(times, partition_id):
-            times.delete()
+        row = _without_first(log, partition_id, row)
+        _delete_first(log, times, partition_id)
         dropped += 1
     if dropped:
         write_row(change, partition_id, row)
@@ -99,7 +91,7 @@ def _has_expired(store: "Store", topic: Topic, partition_id: int, now_ms: int) -
     """Look before taking the writer lock."""
     with store.view() as view:
         row = read_row(view, partition_id)
-        if row.stored_bytes > topic.spec.partition_bytes_max and row.batch_count > 1:
+        if _is_too_much(row, topic.spec):
             return True
         before_ms = expired_before_ms(topic, now_ms)
         log = view.cursor(b"log")
@@ -113,34 +105,56 @@ def drop_batches(
 
     Returns the records dropped, and whether none of these batches is left.
     """
-    row = read_row(change, partition_id)
+    old = row = read_row(change, partition_id)
     log, times = change.cursor(b"log"), change.cursor(b"times")
-    floor, gone_bytes, gone = row.floor, 0, 0
+    gone, gone_bytes = 0, 0
     done = False
     while gone < DROP_BATCHES_MAX and gone_bytes < DROP_BYTES_MAX:
         if not seek_first(log, partition_id):
             done = True
             break
-        end = _end_of_first(log, partition_id)
-        if before is not None and end > before:
+        rest = _without_first(log, partition_id, row)
+        if before is not None and rest.floor > before:
             done = True
             break
-        floor = end
-        gone_bytes += len(log.value())
-        gone += 1
-        log.delete()
-        if seek_first(times, partition_id):
-            times.delete()
-    write_row(
-        change,
-        partition_id,
-        row._replace(
-            floor=floor,
-            stored_bytes=row.stored_bytes - gone_bytes,
-            batch_count=row.batch_count - gone,
-        ),
+        gone, gone_bytes = gone + 1, gone_bytes + len(log.value())
+        row = rest
+        _delete_first(log, times, partition_id)
+    write_row(change, partition_id, row)
+    return row.floor - old.floor, done
+
+
+def floor_after_trim(view: "View", topic: Topic, partition_id: int, *, now_ms: int) -> int:
+    """Return below which offset `trim_partition` would drop, had the topic these settings."""
+    row = read_row(view, partition_id)
+    before_ms = expired_before_ms(topic, now_ms)
+    log = view.cursor(b"log")
+    found = seek_first(log, partition_id)
+    while found and (_is_too_much(row, topic.spec) or _is_older(log, before_ms)):
+        row = _without_first(log, partition_id, row)
+        found = log.next() and on_partition(log, partition_id)
+    return row.floor
+
+
+def _is_too_much(row: PartitionRow, spec: TopicSpec) -> bool:
+    """Tell whether a partition is above its size; its last batch may be."""
+    return row.stored_bytes > spec.partition_bytes_max and row.batch_count > 1
+
+
+def _without_first(log: "lmdb.Cursor", partition_id: int, row: PartitionRow) -> PartitionRow:
+    """Return the row as it is once the batch at the cursor, the first one, is gone."""
+    return row._replace(
+        floor=_end_of_first(log, partition_id),
+        stored_bytes=row.stored_bytes - len(log.value()),
+        batch_count=row.batch_count - 1,
     )
-    return floor - row.floor, done
+
+
+def _delete_first(log: "lmdb.Cursor", times: "lmdb.Cursor", partition_id: int) -> None:
+    """Delete the batch at the cursor, and the first entry of the time index: its own."""
+    log.delete()
+    if seek_first(times, partition_id):
+        times.delete()
 
 
 def _is_older(log: "lmdb.Cursor", before_ms: int | None) -> bool:
@@ -185,16 +199,12 @@ def sweep(store: "Store") -> int:
                     break
 
 
-def trim_after_append(
-    change: "Change", topic: Topic, partitions: set[int], *, now_ms: int | None = None
-) -> int:
+def trim_after_append(change: "Change", topic: Topic, partitions: set[int], *, now_ms: int) -> None:
     """Drop a few expired batches of the partitions just written, in the same commit."""
-    now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     left = COMMIT_DROPS_MAX
     for partition in partitions:
         left -= trim_partition(
-            change, topic, topic.partition_ids[partition], now_ms=now, count_max=left
+            change, topic, topic.partition_ids[partition], now_ms=now_ms, count_max=left
         )
         if left <= 0:
             break
-    return COMMIT_DROPS_MAX - left

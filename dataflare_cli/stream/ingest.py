@@ -284,10 +284,11 @@ class Ingest:
         waiting_since: float | None = None
         fresh = 0
         while True:
+            readable = is_file
             if not is_file:
-                poller.poll(self._pause_ms(waiting_since, fresh))
+                ready = poller.poll(self._pause_ms(waiting_since, fresh))
                 self.writer.check()
-            readable = is_file or _is_readable(handle)
+                readable = any(descriptor == handle for descriptor, _ in ready)
             if readable:
                 # A line longer than a block is read in growing steps.
                 room = max(self._block_bytes - len(buffer), len(buffer) // 2, READ_BYTES_MIN)
@@ -329,12 +330,6 @@ class Ingest:
             # A larger pipe lets the other side run while we encode; best effort.
             fcntl(handle, _F_SETPIPE_SZ, BLOCK_BYTES)
         return poller, is_file
-
-
-def _is_readable(handle: int) -> bool:
-    poller = select.poll()
-    poller.register(handle, select.POLLIN)
-    return bool(poller.poll(0))
 
 
 def _size_of(record: Record) -> int:

@@ -48,7 +48,16 @@ def tracks_for(log: Log, consumers: Consumers, topic: Topic, wanted: Wanted) -> 
         stop = OFFSET_MAX if limit is None else limit
         if wanted.stop_at_end:
             stop = min(stop, end)
-        tracks.append(Track(topic, partition, offset, stop, has_limit=limit is not None))
+        tracks.append(
+            Track(
+                topic,
+                partition,
+                offset,
+                stop,
+                is_new=stored is None,
+                has_limit=limit is not None,
+            )
+        )
     if beyond and len(beyond) == len(tracks):
         offset, start, end = beyond[0]
         raise OffsetOutOfRange(

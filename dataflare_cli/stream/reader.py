@@ -12,6 +12,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class Track:
     offset: int
     end: int = OFFSET_MAX
     seen: int | None = None  # the last offset handed on
+    is_new: bool = False  # its consumer has no stored offset here yet
     has_limit: bool = False  # `end` was asked for, and is not just the log's end
 
     @property
@@ -197,7 +199,7 @@ class Reader:
         if not self.follow:
             yield from self._while_moving()
             return
-        with self.log.follow([track.topic for track in self.tracks]) as bells:
+        with closing(self.log.follow([track.topic for track in self.tracks])) as bells:
             last_news = time.monotonic()
             while True:
                 moved = False

@@ -25,6 +25,7 @@ from typing import Any, Literal
 import msgspec
 
 from dataflare_cli.errors import ConfigError
+from dataflare_cli.text.yamltext import read_yaml, rename_keys
 
 _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _RGB = re.compile("#[0-9a-f]{6}")
@@ -83,14 +84,7 @@ def parse_table_format(text: str | bytes, where: str = "table format") -> TableF
     Raises:
         ConfigError: with `where` and what is wrong.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
-        raise ConfigError(where, f"not YAML: {' '.join(str(exc).split())}") from exc
-    if not isinstance(content, dict):
-        raise ConfigError(where, "expected names and values", hint="begin with `name: …`")
+    content = read_yaml(text, where, hint="begin with `name: …`")
     fields = _snake_case(content, where)
     if isinstance(fields.get("columns"), list):
         fields["columns"] = [
@@ -120,15 +114,10 @@ def ansi(column: Column) -> str:
 
 
 def _snake_case(content: Mapping[Any, Any], where: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in content.items():
-        if not isinstance(name, str):
-            raise ConfigError(where, f"{name!r} is not a name")
-        snake = re.sub("(?<=[a-z])([A-Z])", r"_\1", name).replace("-", "_").lower()
-        if snake in fields:
-            raise ConfigError(where, f"{name} is given twice")
-        fields[snake] = value
-    return fields
+    def rename(name: str) -> str:
+        return re.sub("(?<=[a-z])([A-Z])", r"_\1", name).replace("-", "_").lower()
+
+    return rename_keys(content, where, rename)
 
 
 def _check(table_format: TableFormat, where: str) -> None:

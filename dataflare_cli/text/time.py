@@ -11,8 +11,8 @@ Invariants
 import re
 from datetime import UTC, datetime, timedelta
 
+from dataflare_cli.codec import program
 from dataflare_cli.errors import UsageError
-from dataflare_cli.model import NO_TIMESTAMP
 
 _NS = 1
 _US = 1000 * _NS
@@ -59,9 +59,6 @@ _DURATION_MAX_NS = 10_000 * _YEAR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_DELTA = timedelta(milliseconds=1)
 _DAY_MS = 86_400_000
-# The years 0000 to 9999.
-_TIME_MS_MIN = -62_167_219_200_000
-_TIME_MS_MAX = 253_402_300_799_999
 
 
 def parse_duration(text: str) -> float:
@@ -106,20 +103,9 @@ def parse_moment(text: str, now_ms: int) -> int:
 def format_time(ms: int) -> str:
     """Return RFC 3339 in UTC with milliseconds; `NA` for no timestamp.
 
-    Beyond the years 0000 to 9999 it is the number itself.
+    Beyond the years 0000 to 9999 it is the number itself. The codec's, as text.
     """
-    if ms == NO_TIMESTAMP:
-        return "NA"
-    if not _TIME_MS_MIN <= ms <= _TIME_MS_MAX:
-        return str(ms)
-    days, rest = divmod(ms, _DAY_MS)
-    year, month, day = _civil(days)
-    seconds, milliseconds = divmod(rest, 1000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return (
-        f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{milliseconds:03d}Z"
-    )
+    return program.format_time(ms).decode()
 
 
 def humantime(seconds: float) -> str:
@@ -172,18 +158,3 @@ def _bad_moment(text: str) -> UsageError:
         hint="write now, today, 2026-11-01, 2026-11-01T12:00:00Z, -1h, "
         "13 digits (milliseconds) or 10 digits (seconds)",
     )
-
-
-def _civil(days: int) -> tuple[int, int, int]:
-    """Turn days since 1970 into a date; `datetime` has no year 0000.
-
-    Counts from 1 March of year 0, in eras of 400 years: leap days come last.
-    """
-    era, day_of_era = divmod(days + 719_468, 146_097)
-    leaps = day_of_era // 1460 - day_of_era // 36_524 + day_of_era // 146_096
-    year_of_era = (day_of_era - leaps) // 365
-    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    march_month = (5 * day_of_year + 2) // 153
-    day = day_of_year - (153 * march_month + 2) // 5 + 1
-    month = march_month + 3 if march_month < 10 else march_month - 9
-    return era * 400 + year_of_era + (month <= 2), month, day

@@ -22,6 +22,7 @@ from dataflare_cli.errors import ConfigError, UsageError
 from dataflare_cli.model import Codec
 from dataflare_cli.text.time import humantime, parse_duration
 from dataflare_cli.text.units import parse_bytes
+from dataflare_cli.text.yamltext import read_yaml, rename_keys
 
 FOR_EVER = "none"
 ANY = "any"
@@ -132,14 +133,7 @@ def parse_topic_config(text: bytes, where: str) -> TopicConfig:
     Raises:
         ConfigError: with `where` and what is wrong.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
-        raise ConfigError(where, f"not YAML: {' '.join(str(exc).split())}") from exc
-    if not isinstance(content, dict):
-        raise ConfigError(where, "expected names and values", hint="begin with `meta: {name: …}`")
+    content = read_yaml(text, where, hint="begin with `meta: {name: …}`")
     sections = {
         key: _snake_case(value, where) if isinstance(value, dict) and key in _SECTIONS else value
         for key, value in _snake_case(content, where).items()
@@ -156,15 +150,7 @@ _SECTIONS = ("meta", "partition", "retention", "compression")
 
 
 def _snake_case(content: Mapping[Any, Any], where: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in content.items():
-        if not isinstance(name, str):
-            raise ConfigError(where, f"{name!r} is not a name")
-        snake = name.replace("-", "_")
-        if snake in fields:
-            raise ConfigError(where, f"{name} is given twice")
-        fields[snake] = value
-    return fields
+    return rename_keys(content, where, lambda name: name.replace("-", "_"))
 
 
 def _refuse_impossible(document: _Document, where: str) -> None:
