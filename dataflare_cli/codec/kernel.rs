@@ -26,6 +26,8 @@ mod merge;
 mod render;
 #[path = "kernel/run.rs"]
 mod run;
+#[path = "kernel/smart.rs"]
+mod smart;
 #[path = "kernel/text.rs"]
 mod text;
 
@@ -75,6 +77,12 @@ pub extern "C" fn run_control() -> u32 {
     addr_of_mut!(run::CONTROL) as u32
 }
 
+/// The address of the control block of the `smart_…` calls, which use the run's, too.
+#[no_mangle]
+pub extern "C" fn smart_control() -> u32 {
+    addr_of_mut!(smart::CONTROL) as u32
+}
+
 /// Delimited text to records.
 #[no_mangle]
 pub unsafe extern "C" fn encode() -> u32 {
@@ -97,4 +105,43 @@ pub unsafe extern "C" fn render() -> u32 {
 #[no_mangle]
 pub unsafe extern "C" fn merge() -> u32 {
     merge::merge(&mut *addr_of_mut!(run::CONTROL))
+}
+
+/// Records to a SmartModule's input.
+#[no_mangle]
+pub unsafe extern "C" fn smart_input() -> u32 {
+    smart::input(
+        &mut *addr_of_mut!(smart::CONTROL),
+        &mut *addr_of_mut!(run::CONTROL),
+    )
+}
+
+/// Whether a SmartModule's output is records.
+#[no_mangle]
+pub unsafe extern "C" fn smart_check() -> u32 {
+    smart::check(&mut *addr_of_mut!(smart::CONTROL))
+}
+
+/// A SmartModule's output, each record with its source.
+#[no_mangle]
+pub unsafe extern "C" fn smart_attach() -> u32 {
+    smart::attach(&mut *addr_of_mut!(smart::CONTROL))
+}
+
+/// Attached output to text.
+#[no_mangle]
+pub unsafe extern "C" fn smart_render() -> u32 {
+    smart::render(
+        &mut *addr_of_mut!(smart::CONTROL),
+        &mut *addr_of_mut!(run::CONTROL),
+    )
+}
+
+/// Attached output to a batch's records.
+#[no_mangle]
+pub unsafe extern "C" fn smart_pack() -> u32 {
+    smart::pack(
+        &mut *addr_of_mut!(smart::CONTROL),
+        &mut *addr_of_mut!(run::CONTROL),
+    )
 }

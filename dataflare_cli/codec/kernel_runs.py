@@ -112,7 +112,7 @@ class _Entry(ctypes.LittleEndianStructure):
 _ENTRY_BYTES = ctypes.sizeof(_Entry)
 
 
-class _Runner:
+class Runner:
     """One instance for runs; at most one run is resident."""
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ class _Runner:
             if status == DAMAGED:
                 return entry
             if status == NEED_PLAIN:
-                if not self._unpack(entry, control.end):
+                if not self.unpack(entry, control.end):
                     return entry
                 self.place_output(OUTPUT_BYTES)
             else:
@@ -211,18 +211,29 @@ class _Runner:
         if self._program is program:
             return
         self._forget_plain()
-        at = Space(self._free).take(0)
+        self._plain = self.place_program_at(program, self._free)
+        self._program = program
+
+    def place_program_at(self, program: Program, begin: int) -> int:
+        """Place a program from an address on; return where the next buffer may begin."""
+        at = Space(begin).take(0)
         packed = _pack(program, at)
-        self._plain = at + len(packed) + SLACK
-        self.instance.reserve(self._plain)
+        end = at + len(packed) + SLACK
+        self.instance.reserve(end)
         self.instance.memory[at : at + len(packed)] = packed
         self.control.program = at
         self.control.program_count = len(program)
-        self._program = program
+        self._program = None
+        return end
 
-    def place_output(self, room: int) -> None:
-        """Place the output behind everything else."""
-        space = Space(self._plain + self._plain_bytes)
+    @property
+    def plain_end(self) -> int:
+        """Where buffers may begin behind the frames and what is unpacked of them."""
+        return self._plain + self._plain_bytes
+
+    def place_output(self, room: int, begin: int | None = None) -> None:
+        """Place the output behind everything else, or from an address on."""
+        space = Space(self.plain_end if begin is None else begin)
         self.control.output = space.take(room)
         self.control.output_room = room
         self.instance.reserve(space.end)
@@ -239,7 +250,7 @@ class _Runner:
         self._plain_entries.clear()
         self._plain_bytes = 0
 
-    def _unpack(self, number: int, end: int) -> bool:
+    def unpack(self, number: int, end: int) -> bool:
         """Unpack the records of an entry, and of those behind it while they are small.
 
         False if the first one can't be unpacked; the others will be asked for.
@@ -312,7 +323,7 @@ class KernelRun:
             Corruption: a frame that is not whole.
         """
         self._lengths = array("I", map(len, flat[1::2]))
-        self._runner: _Runner | None = None
+        self._runner: Runner | None = None
         self._frames: bytes | None = None  # while not in a kernel
         self._python: Run | None = None
         runner = _thread.runner()
@@ -335,7 +346,7 @@ class KernelRun:
     def records(self, start: int | None = None, end: int | None = None) -> Iterator[Record]:
         """Yield the records of a half-open offset range."""
         if self._python is None:
-            self._python = load_run(_split(self._leave(), self._lengths), engine="python")
+            self._python = load_run(_split(self._peek(), self._lengths), engine="python")
         return self._python.records(start, end)
 
     def render(
@@ -356,7 +367,7 @@ class KernelRun:
         count = _UNLIMITED if record_count_max is None else min(record_count_max, _UNLIMITED)
         if low >= high or not count:
             return Rendered(b"", 0, low)
-        runner = self._enter()
+        runner = self.enter()
         with runner.lock:
             control = runner.control
             control.start = low
@@ -366,7 +377,7 @@ class KernelRun:
             damaged = runner.render(program)
             if damaged is None:
                 return Rendered(runner.output(), control.record_count, control.next_offset)
-        self._refuse(damaged)
+        self.refuse(damaged)
         raise AssertionError("the kernel refused records that are whole")
 
     def take(self, frames: bytes) -> None:
@@ -374,7 +385,7 @@ class KernelRun:
         self._frames = frames
         self._runner = None
 
-    def _enter(self) -> _Runner:
+    def enter(self) -> Runner:
         """Return a runner of this thread in which the run is resident."""
         runner = self._runner
         if runner is not None and _thread.has(runner):
@@ -397,9 +408,19 @@ class KernelRun:
         assert self._frames is not None
         return self._frames
 
-    def _refuse(self, number: int) -> None:
+    def _peek(self) -> bytes:
+        """Return a copy of the bytes, wherever they are, and leave them there."""
+        runner = self._runner
+        if runner is not None:
+            with runner.lock:
+                if runner.resident is self:
+                    return bytes(runner.frames())
+        assert self._frames is not None
+        return self._frames
+
+    def refuse(self, number: int) -> None:
         """Raise what Python finds wrong with an entry."""
-        parts = _split(self._leave(), self._lengths)[2 * number : 2 * number + 2]
+        parts = _split(self._peek(), self._lengths)[2 * number : 2 * number + 2]
         for _ in load_run(parts, engine="python").records():
             pass
 
@@ -447,7 +468,7 @@ def merge_entries(flat: Sequence[Bytes]) -> bytearray | None:
     return merge.merge_entries(flat, engine="python")
 
 
-def _seal_merged(runner: _Runner) -> bytearray | None:
+def _seal_merged(runner: Runner) -> bytearray | None:
     control = runner.control
     if HEADER_BYTES + control.output_bytes > BATCH_BYTES_MAX:
         return None
@@ -465,12 +486,12 @@ class _Thread(threading.local):
     """The runners of the current thread."""
 
     def __init__(self) -> None:
-        self._runners: list[_Runner] = []
+        self._runners: list[Runner] = []
 
-    def has(self, runner: _Runner) -> bool:
+    def has(self, runner: Runner) -> bool:
         return any(each is runner for each in self._runners)
 
-    def runner(self) -> _Runner:
+    def runner(self) -> Runner:
         """Return a runner for a new run: a free one, or the one that was loaded first."""
         self._runners = [
             runner
@@ -481,7 +502,7 @@ class _Thread(threading.local):
             if runner.resident is None:
                 return runner
         if len(self._runners) < RUNNERS_MAX:
-            self._runners.append(_Runner())
+            self._runners.append(Runner())
         else:
             self._runners.append(self._runners.pop(0))
         return self._runners[-1]

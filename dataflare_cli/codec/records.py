@@ -35,20 +35,24 @@ def encode_records(records: Sequence[Record], base_timestamp_ms: int) -> bytes:
         DataError: a timestamp that is not within 64 bits of the base, or a header name
             that is not UTF-8.
     """
-    parts: list[bytes] = []
-    for index, record in enumerate(records):
-        body = b"".join(
-            (
-                b"\0",
-                encode_varlong(_timestamp_delta(record.timestamp_ms, base_timestamp_ms)),
-                encode_varint(index),
-                _encode_bytes(record.key),
-                _encode_bytes(record.value),
-                encode_headers(record.headers) if record.headers else b"\0",
-            )
+    return b"".join(
+        encode_record(record, base_timestamp_ms, index) for index, record in enumerate(records)
+    )
+
+
+def encode_record(record: Record, base_timestamp_ms: int, index: int) -> bytes:
+    """Encode a batch's record of an offset delta; errors as in `encode_records`."""
+    body = b"".join(
+        (
+            b"\0",
+            encode_varlong(_timestamp_delta(record.timestamp_ms, base_timestamp_ms)),
+            encode_varint(index),
+            _encode_bytes(record.key),
+            _encode_bytes(record.value),
+            encode_headers(record.headers) if record.headers else b"\0",
         )
-        parts += (encode_varint(len(body)), body)
-    return b"".join(parts)
+    )
+    return encode_varint(len(body)) + body
 
 
 def encode_headers(headers: Headers) -> bytes:

@@ -13,6 +13,7 @@ import wasmtime
 from dataflare_cli import wasm
 from dataflare_cli.codec import kernel
 from dataflare_cli.errors import Unreachable
+from dataflare_cli.wasm import compiled, trusted
 
 ONE, TWO = (
     wasmtime.wat2wasm(f'(module (func (export "number") (result i32) (i32.const {number})))')
@@ -28,7 +29,7 @@ def small_things_stay_with_python():
 
 
 def number_of(module: wasmtime.Module) -> int:
-    store = wasmtime.Store(wasm._engine(wasm.ROOMY))
+    store = wasmtime.Store(compiled.engine_of(compiled.ROOMY))
     number = wasmtime.Instance(store, module, []).exports(store)["number"]
     assert isinstance(number, wasmtime.Func)
     return int(number(store))
@@ -37,7 +38,7 @@ def number_of(module: wasmtime.Module) -> int:
 @pytest.fixture
 def artefact(home):
     """The file where module ONE is kept, compiled."""
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert 1 == number_of(compiled.compile_cached(ONE))
     (file,) = (home / ".cache" / "dataflare" / "wasm").iterdir()
     return file
 
@@ -45,7 +46,7 @@ def artefact(home):
 def test_the_kernel_is_what_its_description_says():
     """The shipped artefact has the checksum that was written down when it was built."""
     described = json.loads(
-        (wasm.resources.files("dataflare_cli.wasm") / "kernel.wasm.json").read_text()
+        (trusted.resources.files("dataflare_cli.wasm") / "kernel.wasm.json").read_text()
     )
 
     assert described["sha256"] == hashlib.sha256(wasm.wasm_bytes("kernel")).hexdigest()
@@ -63,10 +64,10 @@ def test_compiled_modules_are_kept_for_their_owner_only(artefact):
 
 def test_a_kept_module_is_not_compiled_again(artefact):
     """What is in the file is what is run: here, another module under this one's name."""
-    other = bytes(wasm.compile_cached(TWO).serialize())
+    other = bytes(compiled.compile_cached(TWO).serialize())
     artefact.write_bytes(hashlib.sha256(other).digest() + other)
 
-    assert 2 == number_of(wasm.compile_cached(ONE))
+    assert 2 == number_of(compiled.compile_cached(ONE))
 
 
 @pytest.mark.parametrize("place", [0, 31, 32, 100, 5_000, -1])
@@ -77,7 +78,7 @@ def test_a_damaged_artefact_is_compiled_again(artefact, place):
     damaged[place] ^= 0x10
     artefact.write_bytes(damaged)
 
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert 1 == number_of(compiled.compile_cached(ONE))
     assert whole == artefact.read_bytes()
 
 
@@ -87,7 +88,7 @@ def test_a_cut_artefact_is_compiled_again(artefact, size):
     whole = artefact.read_bytes()
     artefact.write_bytes(whole[:size])
 
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert 1 == number_of(compiled.compile_cached(ONE))
     assert whole == artefact.read_bytes()
 
 
@@ -96,15 +97,15 @@ def test_what_wasmtime_refuses_is_compiled_again(artefact):
     other = b"not for this machine"
     artefact.write_bytes(hashlib.sha256(other).digest() + other)
 
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert 1 == number_of(compiled.compile_cached(ONE))
 
 
 def test_without_a_cache_modules_are_compiled(home):
     """Where no directory can be made, that costs time only."""
     (home / ".cache").write_bytes(b"a file in its way")
 
-    assert wasm.cache_directory() is None
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert compiled.cache_directory() is None
+    assert 1 == number_of(compiled.compile_cached(ONE))
 
 
 def test_a_directory_in_the_files_place_is_left_alone(artefact):
@@ -112,7 +113,7 @@ def test_a_directory_in_the_files_place_is_left_alone(artefact):
     artefact.unlink()
     artefact.mkdir()
 
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert 1 == number_of(compiled.compile_cached(ONE))
     assert [artefact] == list(artefact.parent.iterdir())
 
 
@@ -121,25 +122,25 @@ def test_a_directory_that_others_can_write_to_is_not_used(artefact):
     artefact.unlink()
     artefact.parent.chmod(0o770)
 
-    assert wasm.cache_directory() is None
-    assert 1 == number_of(wasm.compile_cached(ONE))
+    assert compiled.cache_directory() is None
+    assert 1 == number_of(compiled.compile_cached(ONE))
     assert [] == list(artefact.parent.iterdir())
 
 
 def test_old_artefacts_go(artefact):
     """The cache keeps a limited number of files, the newest."""
-    for number in range(wasm.ARTEFACTS_MAX + 10):
+    for number in range(compiled.ARTEFACTS_MAX + 10):
         (artefact.parent / f"{number}.cwasm").touch()
-    wasm.compile_cached(TWO)
+    compiled.compile_cached(TWO)
     left = {file.name for file in artefact.parent.iterdir()}
 
-    assert wasm.ARTEFACTS_MAX == len(left)
-    assert f"{wasm.artefact_name(TWO, wasm.ROOMY)}.cwasm" in left
+    assert compiled.ARTEFACTS_MAX == len(left)
+    assert f"{compiled.artefact_name(TWO, compiled.ROOMY)}.cwasm" in left
 
 
 def test_names_tell_what_was_compiled_and_how():
     """Another module or other settings are another file."""
-    names = {wasm.artefact_name(code, how) for code in (ONE, TWO) for how in wasm.CHOICES}
+    names = {compiled.artefact_name(code, how) for code in (ONE, TWO) for how in compiled.CHOICES}
 
     assert 4 == len(names)
 
@@ -151,10 +152,10 @@ def test_memory_grows_and_stays_where_it_is():
     instance.reserve(size + 1)
     instance.memory[size - 1] = 7
 
-    assert size + wasm.PAGE_BYTES == instance.memory_bytes == len(instance.memory)
+    assert size + trusted.PAGE_BYTES == instance.memory_bytes == len(instance.memory)
     assert 7 == before[size - 1]
     instance.reserve(10)
-    assert size + wasm.PAGE_BYTES == instance.memory_bytes
+    assert size + trusted.PAGE_BYTES == instance.memory_bytes
 
 
 def test_views_outlive_their_instance():
@@ -187,10 +188,10 @@ def test_a_trap_is_a_bug():
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
-from dataflare_cli import wasm
+from dataflare_cli.wasm import trusted
 from dataflare_cli.codec.lines import TextOptions, encode_text
 result = encode_text(b"line\\n" * 1000, TextOptions(), final=True, engine="kernel")
-print(result.line_count, [settings.reservation_bytes for _, settings in wasm._modules])
+print(result.line_count, [settings.reservation_bytes for _, settings in trusted._modules])
 """
 
 

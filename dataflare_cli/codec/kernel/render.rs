@@ -42,11 +42,11 @@ const HEADER_FRAME_BYTES: u64 = 2 * JSON_FRAME_BYTES + 4;
 
 /// Where the last call ended, so that the next one need not walk there.
 #[derive(Clone, Copy)]
-struct Cursor {
-    offset: i64, // -1: nowhere
-    entry: u32,
-    index: u32,
-    at: u32, // from the start of the entry's records
+pub struct Cursor {
+    pub offset: i64, // -1: nowhere
+    pub entry: u32,
+    pub index: u32,
+    pub at: u32, // from the start of the entry's records
 }
 
 static mut CURSOR: Cursor = Cursor {
@@ -58,12 +58,22 @@ static mut CURSOR: Cursor = Cursor {
 
 /// Forgets the last run.
 pub unsafe fn forget() {
-    *core::ptr::addr_of_mut!(CURSOR) = Cursor {
+    keep(Cursor {
         offset: -1,
         entry: 0,
         index: 0,
         at: 0,
-    };
+    });
+}
+
+/// Returns where the last call ended.
+pub unsafe fn cursor() -> Cursor {
+    *core::ptr::addr_of!(CURSOR)
+}
+
+/// Remembers where a call has ended.
+pub unsafe fn keep(cursor: Cursor) {
+    *core::ptr::addr_of_mut!(CURSOR) = cursor;
 }
 
 /// Of a 64-bit number, its sign included.
@@ -131,14 +141,14 @@ impl Decimal {
 }
 
 /// What the instructions of one call share.
-struct Context {
+pub struct Context {
     program: *const Instruction,
     program_end: *const Instruction,
     offset: Decimal,
     partition: Decimal,
     timestamp: Decimal,
     time: Decimal,
-    append_time: bool,
+    pub append_time: bool,
     // The most that a record takes: fixed + key * its bytes + value * its bytes + headers.
     fixed_bytes_max: u64,
     key_factor: u64,
@@ -155,7 +165,7 @@ pub unsafe fn render(c: &mut Control) -> u32 {
     let mut left = c.record_count_max;
     let mut status = DONE;
     let mut number = find_entry(c, offset);
-    let mut last = *core::ptr::addr_of!(CURSOR);
+    let mut last = cursor();
     c.needed = 0;
     while number < c.entry_count && left > 0 {
         let entry = &mut *(c.index as *mut Entry).add(number as usize);
@@ -200,7 +210,7 @@ pub unsafe fn render(c: &mut Control) -> u32 {
         }
         number += 1;
     }
-    *core::ptr::addr_of_mut!(CURSOR) = last;
+    keep(last);
     if left < c.record_count_max {
         // What is finished goes first (records, if not bytes); the same answer comes again.
         status = DONE;
@@ -262,7 +272,7 @@ unsafe fn render_entry(
     (written, needed)
 }
 
-unsafe fn prepare(c: &Control) -> Context {
+pub unsafe fn prepare(c: &Control) -> Context {
     let program = c.program as *const Instruction;
     let mut context = Context {
         program,
@@ -299,8 +309,8 @@ unsafe fn prepare(c: &Control) -> Context {
 }
 
 /// Returns the number of the entry that has `offset`, or of the next one.
-unsafe fn find_entry(c: &Control, offset: i64) -> u32 {
-    let cursor = *core::ptr::addr_of!(CURSOR);
+pub unsafe fn find_entry(c: &Control, offset: i64) -> u32 {
+    let cursor = cursor();
     let index = c.index as *const Entry;
     if cursor.offset == offset && (*index.add(cursor.entry as usize)).next_offset() > offset {
         return cursor.entry;
@@ -320,7 +330,7 @@ unsafe fn find_entry(c: &Control, offset: i64) -> u32 {
 
 /// Returns where a walked entry's record of `offset` is (its first, if that is later).
 #[inline(always)]
-unsafe fn locate(entry: &Entry, number: u32, offset: i64, last: &Cursor) -> Cursor {
+pub unsafe fn locate(entry: &Entry, number: u32, offset: i64, last: &Cursor) -> Cursor {
     if last.entry == number && last.offset == offset && offset > entry.base_offset {
         return *last;
     }
@@ -341,8 +351,22 @@ unsafe fn locate(entry: &Entry, number: u32, offset: i64, last: &Cursor) -> Curs
 }
 
 impl Context {
+    /// Sets the offset of the next record; counting up by one is cheap.
     #[inline(always)]
-    fn bytes_max(&self, parts: &Parts) -> u64 {
+    pub unsafe fn set_offset(&mut self, offset: i64) {
+        if !self.has_offset || self.offset.value == offset && self.offset.end > 0 {
+            return;
+        }
+        if self.offset.end > 0 && self.offset.value + 1 == offset {
+            self.offset.count_up();
+        } else {
+            self.offset.start(offset);
+        }
+        self.offset.value = offset;
+    }
+
+    #[inline(always)]
+    pub fn bytes_max(&self, parts: &Parts) -> u64 {
         let mut bytes = self.fixed_bytes_max
             + self.key_factor * parts.key_bytes.max(0) as u64
             + self.value_factor * parts.value_bytes.max(0) as u64;
@@ -355,7 +379,7 @@ impl Context {
 
     /// Runs the program for one record.
     #[inline(always)]
-    unsafe fn put_record(&mut self, mut to: *mut u8, parts: &Parts, timestamp: i64) -> *mut u8 {
+    pub unsafe fn put_record(&mut self, mut to: *mut u8, parts: &Parts, timestamp: i64) -> *mut u8 {
         let mut at = self.program;
         while at < self.program_end {
             let instruction = &*at;

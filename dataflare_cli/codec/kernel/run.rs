@@ -277,6 +277,7 @@ pub struct Parts {
     pub key_bytes: i32,
     pub value: *const u8,
     pub value_bytes: i32,
+    pub tail: *const u8, // header count and headers, as far as `next`
     pub header_count: i32,
     pub headers: *const u8, // the first header
     pub next: *const u8,    // the next record
@@ -295,6 +296,7 @@ pub unsafe fn read_record(at: *const u8) -> Parts {
     let value_bytes = trusted_varint(&mut at);
     let value = at;
     at = at.add(value_bytes.max(0) as usize);
+    let tail = at;
     let header_count = trusted_varint(&mut at);
     Parts {
         timestamp_delta,
@@ -302,6 +304,7 @@ pub unsafe fn read_record(at: *const u8) -> Parts {
         key_bytes,
         value,
         value_bytes,
+        tail,
         header_count,
         headers: at,
         next,
