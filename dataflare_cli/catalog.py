@@ -1,4 +1,4 @@
-"""The catalog: which topics and table formats exist.
+"""The catalog: which topics, SmartModules and table formats exist.
 
 Hides how they are keyed and encoded. A topic's partitions are rows of their own
 (`log`), found by ids that are never used again, so that a reader or producer of a
@@ -7,11 +7,13 @@ deleted topic can't meet another one's data.
 A partition's row holds its trimmed floor, from which an empty one derives its next
 offset, and two totals that are derivable from its batches (`verify` compares them).
 
-Keys: kind byte, then the name. Kinds: t topic, f table format, g partition whose
-batches are still to be dropped (its id in the place of a name).
+Keys: kind byte, then the name. Kinds: t topic, s SmartModule, f table format, g partition
+whose batches are still to be dropped (its id in the place of a name). A SmartModule's bytes
+are in `blobs`, under their SHA-256; they go with the last name that has them.
 """
 
 import difflib
+import hashlib
 import struct
 import time
 from collections.abc import Iterable
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dataflare_cli.errors import AlreadyExists, DataError, NotFound
+from dataflare_cli.errors import AlreadyExists, Corruption, DataError, NotFound
 from dataflare_cli.model import (
     PARTITION_BYTES_DEFAULT,
     PARTITION_BYTES_MIN,
@@ -28,13 +30,14 @@ from dataflare_cli.model import (
     RETENTION_S_MIN,
     SEGMENT_BYTES_DEFAULT,
     SEGMENT_BYTES_MIN,
+    SmartModule,
     Topic,
     TopicSpec,
     is_name,
 )
 from dataflare_cli.store import Change, Store, View
 
-TOPIC, TABLE_FORMAT, GARBAGE = b"t", b"f", b"g"
+TOPIC, SMARTMODULE, TABLE_FORMAT, GARBAGE = b"t", b"s", b"f", b"g"
 
 _ROW = struct.Struct(">QQQ")
 
@@ -139,6 +142,58 @@ class Catalog:
             topic = msgspec.structs.replace(topic, partition_ids=ids, spec=spec)
             put_topic(change, topic)
         return topic
+
+    def smartmodules(self) -> list[SmartModule]:
+        """Return every stored SmartModule, by name; their bytes are not read."""
+        with self.store.view() as view:
+            return [
+                _decode_smartmodule(value) for _, value in view.items(b"catalog", SMARTMODULE)
+            ]
+
+    def smartmodule_bytes(self, module: SmartModule) -> bytes:
+        """Return a stored SmartModule's bytes.
+
+        Raises:
+            Corruption: they are not what was stored.
+        """
+        with self.store.view() as view:
+            wasm = view.get(b"blobs", bytes.fromhex(module.sha256)) or b""
+        found = hashlib.sha256(wasm).hexdigest()
+        if found != module.sha256:
+            raise Corruption(
+                f"SmartModule {module.name}", expected=f"SHA-256 {module.sha256}", found=found
+            )
+        return wasm
+
+    def put_smartmodule(self, module: SmartModule, wasm: bytes) -> SmartModule | None:
+        """Store a SmartModule under its name; return the one that had the name before."""
+        check_name(module.name, noun="SmartModule")
+        key = SMARTMODULE + module.name.encode()
+        with self.store.change("create", f"smartmodule {module.name}") as change:
+            raw = change.get(b"catalog", key)
+            before = None if raw is None else _decode_smartmodule(raw)
+            change.put(b"catalog", key, msgspec.msgpack.encode(module))
+            change.put(b"blobs", bytes.fromhex(module.sha256), wasm)
+            if before is not None:
+                _drop_blob(change, before.sha256)
+        return before
+
+    def delete_smartmodule(self, name: str) -> SmartModule:
+        """Remove a SmartModule.
+
+        Raises:
+            NotFound: with close matches.
+        """
+        key = SMARTMODULE + name.encode("utf-8", "replace")
+        with self.store.change("delete", f"smartmodule {name}") as change:
+            raw = change.get(b"catalog", key)
+            if raw is None:
+                names = [key[1:].decode() for key, _ in change.items(b"catalog", SMARTMODULE)]
+                raise NotFound("smartmodule", name, suggestions=close_matches(name, names))
+            module = _decode_smartmodule(raw)
+            change.delete(b"catalog", key)
+            _drop_blob(change, module.sha256)
+        return module
 
     def table_formats(self) -> list[tuple[str, bytes]]:
         """Return the stored table formats as (name, YAML)."""
@@ -272,6 +327,13 @@ def check_spec(spec: TopicSpec) -> None:
         raise DataError(f"partitions {spec.partitions} is more than maximum {PARTITIONS_MAX}")
 
 
+def _drop_blob(change: Change, sha256: str) -> None:
+    """Remove the bytes of a SmartModule that no name has any more."""
+    stored = change.items(b"catalog", SMARTMODULE)
+    if all(_decode_smartmodule(value).sha256 != sha256 for _, value in stored):
+        change.delete(b"blobs", bytes.fromhex(sha256))
+
+
 def segment_bytes_for(partition_bytes_max: int | None, segment_bytes: int | None) -> int:
     """An unset segment size is 1 GiB, or the partition's size if that is smaller."""
     if segment_bytes is not None:
@@ -300,3 +362,7 @@ def _new_partitions(change: Change, count: int) -> tuple[int, ...]:
 @lru_cache(maxsize=256)
 def _decode(raw: bytes) -> Topic:
     return msgspec.msgpack.decode(raw, type=Topic)
+
+
+def _decode_smartmodule(raw: bytes) -> SmartModule:
+    return msgspec.msgpack.decode(raw, type=SmartModule)

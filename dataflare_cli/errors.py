@@ -8,6 +8,10 @@
     │  ├─ OffsetOutOfRange
     │  ├─ RecordTooLarge
     │  └─ UnsupportedFormat
+    ├─ SmartModuleError  module                1   Fluvio's wording
+    │  ├─ InvalidModule                        1   not a SmartModule, or none that runs here
+    │  ├─ InitFailed                           1   its init or look_back says no
+    │  └─ ModuleFailed  offset, cause          1   at a record: an error, a trap, a limit
     ├─ ConfigError  where, problem             2   absent is not an error; malformed always is
     ├─ Unreachable  what, why                  3   busy, full, no permission, not a store
     ├─ NothingProcessed                        4
@@ -66,6 +70,7 @@ class NotFound(DataflareError):
     _WORDS: ClassVar = {
         "topic": "Topic not found: {name}",
         "tableformat": "TableFormat not found: {name}",
+        "smartmodule": "SmartModule {name} was not found",
     }
 
     def __init__(
@@ -81,7 +86,11 @@ class NotFound(DataflareError):
 class AlreadyExists(DataflareError):
     """A name is taken."""
 
-    _WORDS: ClassVar = {"topic": "Topic", "tableformat": "TableFormat"}
+    _WORDS: ClassVar = {
+        "topic": "Topic",
+        "tableformat": "TableFormat",
+        "smartmodule": "SmartModule",
+    }
 
     def __init__(self, kind: str, name: str, *, hint: str | None = None) -> None:
         self.kind, self.name = kind, name
@@ -116,6 +125,44 @@ class RecordTooLarge(DataError):
 
 class UnsupportedFormat(DataError):
     """Bytes in a form this release can't read or write."""
+
+
+class SmartModuleError(DataflareError):
+    """A SmartModule can't be used, or has failed."""
+
+    def __init__(self, module: str, message: str, *, hint: str | None = None) -> None:
+        self.module = module
+        super().__init__(message, hint=hint)
+
+
+class InvalidModule(SmartModuleError):
+    """Bytes that are no SmartModule, or one that can't run here."""
+
+    def __init__(self, module: str, problem: str, *, hint: str | None = None) -> None:
+        self.problem = problem
+        named = f" {module}" if module else ""
+        super().__init__(module, f"SmartModule{named} is invalid: {problem}", hint=hint)
+
+
+class InitFailed(SmartModuleError):
+    """A SmartModule's init or look_back says that it can't begin."""
+
+    def __init__(
+        self, module: str, text: str, *, stage: str = "init", hint: str | None = None
+    ) -> None:
+        self.stage = stage
+        named = f"SmartModule {module}: " if module else ""
+        super().__init__(module, f"{named}SmartModule {stage} error {text}", hint=hint)
+
+
+class ModuleFailed(SmartModuleError):
+    """A SmartModule failed at a record; `cause` is error, trap, time, memory or output."""
+
+    def __init__(
+        self, module: str, text: str, *, offset: int, cause: str, hint: str | None = None
+    ) -> None:
+        self.offset, self.cause = offset, cause
+        super().__init__(module, f"SmartModule transform error {text}", hint=hint)
 
 
 class ConfigError(DataflareError):

@@ -5,7 +5,7 @@ every limit is here, and its relations to the others are asserted at import.
 """
 
 import re
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -26,6 +26,17 @@ REQUEST_BYTES_MAX = 33_554_432
 # What one batch may unpack to: a whole request and its overhead, or a dense batch.
 UNPACKED_BYTES_MAX = 256 * MIB
 
+# A SmartModule: the largest built-in one has 4 MB, and code is compiled to several times its size.
+SMARTMODULE_BYTES_MAX = 64 * MIB
+# Of one call, each a flag and a setting. Memory is Fluvio's; the time is that of a run of
+# records that a person would call hung.
+GUEST_MEMORY_BYTES_DEFAULT = 1_000_000_000
+GUEST_MEMORY_BYTES_MAX = 4 * GIB
+GUEST_TIME_S_DEFAULT = 10.0
+# Out per record in: a record of the largest request may be taken apart or blown up once.
+GUEST_RECORDS_OUT_DEFAULT = 100_000
+GUEST_BYTES_OUT_DEFAULT = REQUEST_BYTES_MAX
+
 PARTITIONS_MAX = 10_000
 RETENTION_S_DEFAULT = 7 * 24 * 3600
 RETENTION_S_MIN = 10
@@ -38,6 +49,8 @@ NO_TIMESTAMP = -1
 
 assert BATCH_BYTES_MAX < COMMIT_BYTES_MAX <= ATOMIC_BYTES_MAX
 assert REQUEST_BYTES_DEFAULT <= REQUEST_BYTES_MAX < UNPACKED_BYTES_MAX
+assert REQUEST_BYTES_MAX <= GUEST_BYTES_OUT_DEFAULT
+assert SMARTMODULE_BYTES_MAX < GUEST_MEMORY_BYTES_DEFAULT < GUEST_MEMORY_BYTES_MAX
 assert SEGMENT_BYTES_MIN < PARTITION_BYTES_MIN < SEGMENT_BYTES_DEFAULT < PARTITION_BYTES_DEFAULT
 
 # Kafka's rule for topics; consumers, profiles and table formats follow it too.
@@ -74,6 +87,71 @@ class Partitioner(IntEnum):
     SIP = 0  # Fluvio: SipHash-2-4 of the key; without a key round robin
     MURMUR2 = 1  # Kafka's Java client: murmur2 of the key; without a key round robin
     ROUND_ROBIN = 2  # never looks at the key
+
+
+class SmartModuleKind(StrEnum):
+    """What a SmartModule does to records; the value is the name of its export.
+
+    A module has one; where it has several exports, the first of this order counts.
+    """
+
+    FILTER = "filter"
+    MAP = "map"
+    FILTER_MAP = "filter_map"
+    ARRAY_MAP = "array_map"
+    AGGREGATE = "aggregate"
+
+
+class Lookback(msgspec.Struct, frozen=True):
+    """Which stored records a SmartModule is fed before the first new one.
+
+    The last so many (0: all of that age), as old as `age_ms` at most (None: of any age).
+    """
+
+    last: int = 0
+    age_ms: int | None = None
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """What a SmartModule.toml says of its package; a full name is group/name@version."""
+
+    group: str
+    name: str
+    version: str
+    description: str = ""
+    license: str = ""
+    repository: str = ""
+    visibility: str = "private"
+
+    @property
+    def full_name(self) -> str:
+        """Return group/name@version."""
+        return f"{self.group}/{self.name}@{self.version}"
+
+
+class SmartModule(msgspec.Struct, frozen=True, kw_only=True):
+    """A SmartModule as the catalog has it; its bytes are found by their SHA-256."""
+
+    name: str
+    sha256: str  # hex
+    size_bytes: int
+    kind: SmartModuleKind
+    package: Package | None = None
+    created_ms: int
+
+    @property
+    def shown_name(self) -> str:
+        """Return what lists call it: its package's full name, if it has one."""
+        return self.name if self.package is None else self.package.full_name
+
+
+class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call of a SmartModule may take; what it gives is counted per record in."""
+
+    memory_bytes: int = GUEST_MEMORY_BYTES_DEFAULT
+    time_s: float = GUEST_TIME_S_DEFAULT
+    records_out: int = GUEST_RECORDS_OUT_DEFAULT
+    bytes_out: int = GUEST_BYTES_OUT_DEFAULT
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

@@ -37,6 +37,7 @@ _RECORD_BYTES_MIN = 7
 
 _OFFSETS_AND_TIMES = (
     *("start", "end", "base_offset", "base_timestamp", "next_offset", "max_timestamp"),
+    "timestamp_min",
 )
 _PLACES_AND_COUNTS = (
     *("input", "input_room", "input_bytes", "sources", "source_room", "source_count"),
@@ -57,7 +58,14 @@ class KernelWindow:
     """A window of a run in the kernel."""
 
     def __init__(
-        self, run: "Run", start: int, end: int, *, records_max: int, bytes_max: int
+        self,
+        run: "Run",
+        start: int,
+        end: int,
+        *,
+        records_max: int,
+        bytes_max: int,
+        timestamp_min_ms: int,
     ) -> None:
         assert isinstance(run, KernelRun)
         self._run = run
@@ -66,6 +74,7 @@ class KernelWindow:
             self._runner.instance.memory, self._runner.instance.call("smart_control")
         )
         self._raw_end = 0  # of what lies behind the input
+        self._control.timestamp_min = timestamp_min_ms
         with self._runner.lock:
             self._open(start, end, records_max, bytes_max)
             control = self._control

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.frame import FRAME_HEADER_BYTES, PREFIX_BYTES
 from dataflare_cli.codec.program import Program, render
-from dataflare_cli.codec.records import encode_headers, encode_record
+from dataflare_cli.codec.records import TIMESTAMP_MIN, encode_headers, encode_record
 from dataflare_cli.codec.runs import RENDER_BYTES_MAX, Run
 from dataflare_cli.codec.varint import encode_varint
 from dataflare_cli.model import MIB, Record
@@ -120,8 +120,11 @@ def open_window(
     *,
     records_max: int = WINDOW_RECORDS_MAX,
     bytes_max: int = WINDOW_BYTES_MAX,
+    timestamp_min_ms: int = TIMESTAMP_MIN,
 ) -> Window:
     """Return what a module is given of a run's offsets [start, end): at least one record.
+
+    Records that are older than `timestamp_min_ms` are passed over; if all are, there is none.
 
     Raises:
         Corruption: the batch at `start` is damaged inside.
@@ -130,38 +133,59 @@ def open_window(
 
     assert start < end
     if isinstance(run, PythonRun):
-        return PythonWindow(run, start, end, records_max=records_max, bytes_max=bytes_max)
-    from dataflare_cli.codec.kernel_smart import KernelWindow
-
-    return KernelWindow(run, start, end, records_max=records_max, bytes_max=bytes_max)
+        window = PythonWindow
+    else:
+        from dataflare_cli.codec.kernel_smart import KernelWindow as window
+    return window(
+        run,
+        start,
+        end,
+        records_max=records_max,
+        bytes_max=bytes_max,
+        timestamp_min_ms=timestamp_min_ms,
+    )
 
 
 class PythonWindow:
     """The readable reference of a window."""
 
     def __init__(
-        self, run: Run, start: int, end: int, *, records_max: int, bytes_max: int
+        self,
+        run: Run,
+        start: int,
+        end: int,
+        *,
+        records_max: int,
+        bytes_max: int,
+        timestamp_min_ms: int,
     ) -> None:
         records: list[Record] = []
         parts: list[bytes] = []
         size = _COUNT_BYTES
+        self.next_offset = start
         for record in run.records(start, end):
+            if len(records) == records_max:
+                break
+            if record.timestamp_ms < timestamp_min_ms:
+                self.next_offset = record.offset + 1
+                continue
             base_ms = records[0].timestamp_ms if records else record.timestamp_ms
             delta = record.timestamp_ms - base_ms
-            if not _INT32_MIN <= delta <= _INT32_MAX or len(records) == records_max:
+            offset_delta = record.offset - (records[0].offset if records else record.offset)
+            if not _INT32_MIN <= delta <= _INT32_MAX or offset_delta > _INT32_MAX:
                 break
             if records and size + _input_bytes_max(record) > bytes_max:
                 break
-            parts.append(encode_input(record, delta, len(records)))
+            parts.append(encode_input(record, delta, offset_delta))
             size += len(parts[-1])
             records.append(record)
+            self.next_offset = record.offset + 1
         self._sources = records
         self._checked = b""
-        self.base_offset = records[0].offset
-        self.base_timestamp_ms = records[0].timestamp_ms
-        self.next_offset = records[-1].offset + 1
+        first = records[0] if records else Record(None, offset=start)
+        self.base_offset = first.offset
+        self.base_timestamp_ms = first.timestamp_ms
         self.record_count = len(records)
-        first = records[0]
         self.is_uniform = all(
             (each.timestamp_ms, each.headers) == (first.timestamp_ms, first.headers)
             for each in records
@@ -253,11 +277,12 @@ def scan_records(raw: Bytes, source_count: int) -> Iterator[tuple[Record, int]]:
     if len(raw) < _COUNT_BYTES:
         raise NotRecordsError(f"{len(raw)} bytes are no record count")
     # The decoders of Fluvio read a signed number, and a negative one as 0.
-    count = int.from_bytes(raw[:_COUNT_BYTES], "big", signed=True)
+    data = bytes(raw)
+    count = int.from_bytes(data[:_COUNT_BYTES], "big", signed=True)
     at = _COUNT_BYTES
     for number in range(count):
         try:
-            record, at = _scan_record(bytes(raw), at, source_count)
+            record, at = _scan_record(data, at, source_count)
         except (IndexError, ValueError) as exc:
             raise NotRecordsError(f"record {number} of {count}: {exc}") from exc
         yield record, at

@@ -192,8 +192,8 @@ class Guest:
         if at + size > len(self._view):
             # Memory grows, and stays where it is (`compiled`).
             self._view = view_of(self._memory, self._store)
-            if at + size > len(self._view):
-                raise IndexError(f"{size} bytes at {at} of {len(self._view)}")
+        if at < 0 or at + size > len(self._view):
+            raise IndexError(f"{size} bytes at {at} of {len(self._view)}")
         return self._view[at : at + size]
 
     def read(self, at: int, size: int) -> bytes:

@@ -49,6 +49,18 @@ pub struct Cursor {
     pub at: u32, // from the start of the entry's records
 }
 
+impl Cursor {
+    /// Moves behind a record that begins at `at`.
+    #[inline(always)]
+    pub fn pass(&mut self, offset: &mut i64, at: &mut *const u8, next: *const u8) {
+        self.at += next as u32 - *at as u32;
+        self.index += 1;
+        *offset += 1;
+        self.offset = *offset;
+        *at = next;
+    }
+}
+
 static mut CURSOR: Cursor = Cursor {
     offset: -1,
     entry: 0,

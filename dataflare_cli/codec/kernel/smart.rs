@@ -23,6 +23,7 @@ pub struct Control {
     pub base_timestamp: i64,
     pub next_offset: i64,
     pub max_timestamp: i64,
+    pub timestamp_min: i64, // what is older does not go in
     pub input: u32, // what a module is given
     pub input_room: u32,
     pub input_bytes: u32,
@@ -82,6 +83,8 @@ pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
     let mut status = DONE;
     c.source_count = 0;
     c.is_uniform = 1;
+    c.base_offset = c.start;
+    c.base_timestamp = -1;
     'entries: while number < run.entry_count && offset < c.end {
         let entry = &mut *(run.index as *mut Entry).add(number as usize);
         if entry.plain == 0 || !walk(entry) {
@@ -99,11 +102,15 @@ pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
         while offset < limit && c.source_count < c.source_room {
             let parts = read_record(at);
             let head = Head::of(entry, &parts);
+            if head.timestamp < c.timestamp_min {
+                cursor.pass(&mut offset, &mut at, parts.next);
+                continue;
+            }
             if c.source_count == 0 {
                 first = head;
                 c.base_offset = offset;
                 c.base_timestamp = head.timestamp;
-            } else if !first.is_near(&head) {
+            } else if !first.is_near(&head) || offset - c.base_offset > i32::MAX as i64 {
                 break 'entries;
             }
             let most = INPUT_HEAD_BYTES_MAX as usize
@@ -120,17 +127,13 @@ pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
                 c.is_uniform = 0;
             }
             let delta = (head.timestamp - first.timestamp) as i32;
-            to = put_input(to, &parts, delta, c.source_count);
+            to = put_input(to, &parts, delta, (offset - c.base_offset) as u32);
             *(c.sources as *mut Source).add(c.source_count as usize) = Source {
                 at: at as u32,
                 entry: number,
             };
             c.source_count += 1;
-            offset += 1;
-            at = parts.next;
-            cursor.offset = offset;
-            cursor.index += 1;
-            cursor.at = at as u32 - entry.plain;
+            cursor.pass(&mut offset, &mut at, parts.next);
         }
         if offset < entry.next_offset() {
             break;
@@ -138,7 +141,7 @@ pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
         number += 1;
     }
     keep(cursor);
-    if c.source_count > 0 {
+    if offset > c.start && status != NEED_OUTPUT {
         status = DONE;
     }
     (c.input as *mut u32).write_unaligned(c.source_count.to_be());
@@ -203,13 +206,18 @@ unsafe fn timestamp_of(entry: &Entry, parts: &Parts) -> i64 {
 
 /// Writes a module's record; null values are empty there.
 #[inline(always)]
-unsafe fn put_input(to: *mut u8, parts: &Parts, timestamp_delta: i32, index: u32) -> *mut u8 {
+unsafe fn put_input(
+    to: *mut u8,
+    parts: &Parts,
+    timestamp_delta: i32,
+    offset_delta: u32,
+) -> *mut u8 {
     let key_bytes = parts.key_bytes.max(0) as u32;
     let value_bytes = parts.value_bytes.max(0) as u32;
     let timestamp_delta = zigzag32(timestamp_delta);
     let mut body = 3
         + varint_bytes(timestamp_delta)
-        + varint_bytes(index << 1)
+        + varint_bytes(offset_delta << 1)
         + varint_bytes(value_bytes << 1)
         + value_bytes;
     if parts.key_bytes >= 0 {
@@ -218,7 +226,7 @@ unsafe fn put_input(to: *mut u8, parts: &Parts, timestamp_delta: i32, index: u32
     let mut to = put_varint(to, body << 1);
     *to = 0;
     to = put_varint(to.add(1), timestamp_delta);
-    to = put_varint(to, index << 1);
+    to = put_varint(to, offset_delta << 1);
     *to = (parts.key_bytes >= 0) as u8;
     to = to.add(1);
     if parts.key_bytes >= 0 {

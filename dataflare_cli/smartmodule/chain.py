@@ -1,0 +1,411 @@
+"""Chains: SmartModules one after the other, over windows of records.
+
+What one gives is what the next is given. A module stops at the first record that it
+fails at; what it made of the records before goes on down the chain, and the failure is
+kept. (Fluvio hands on such records as they are at that point, past the modules that
+follow: half of a chain must not pass for all of it, least of all when it redacts.)
+
+Invariants
+- Everything a module gives is checked before anything is made of it.
+- With `goes_on` false, what a window gives is what comes before its first failure.
+- A module that was stopped, or trapped, is started again as it was at the beginning. The
+  records of that call are then given to it one by one, so that the failure is that of one
+  record. Not if it has look_back, which means that it remembers records: that would
+  remember them twice, and its failure ends the run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from dataflare_cli.codec.engine import Bytes
+from dataflare_cli.codec.smart import Checked, NotRecordsError, scan_records
+from dataflare_cli.errors import ModuleFailed
+from dataflare_cli.model import GuestLimits, Lookback
+from dataflare_cli.smartmodule import abi
+from dataflare_cli.smartmodule.engine import CallFailedError, Instance, LoadedModule
+
+_COUNT_BYTES = 4
+# After a failure so many records are tried at once, then twice as many: where failures are
+# frequent, each one costs a call.
+RETRY_RECORDS = 64
+
+
+class Step(NamedTuple):
+    """One module of a chain, and what it is started with."""
+
+    module: LoadedModule
+    params: Mapping[str, str] = {}
+    lookback: Lookback | None = None
+
+
+class Given(Protocol):
+    """What a chain is given; see `codec.smart.Window`."""
+
+    base_offset: int
+    base_timestamp_ms: int
+    record_count: int
+    raw: Bytes
+
+    def check(self, raw: Bytes) -> Checked:
+        """Look what a module's output begins with."""
+        ...
+
+
+class Failure(NamedTuple):
+    """A record at which a module failed; `cause` is error, trap, time, memory, output or code."""
+
+    module: str
+    cause: str
+    text: str  # as Fluvio prints it
+    offset: int
+    key: bytes | None
+    value: bytes
+
+    def error(self) -> ModuleFailed:
+        """Return the error that ends a run."""
+        return ModuleFailed(self.module, self.text, offset=self.offset, cause=self.cause)
+
+
+class Outcome(NamedTuple):
+    """What became of a window: the last module's records, and at which records one failed."""
+
+    raw: Bytes
+    record_count: int
+    failures: list[Failure]
+
+
+class Chain:
+    """The modules' instances; for one thread at a time, and one partition if they remember."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        *,
+        limits: GuestLimits,
+        goes_on: bool = False,
+        initial: bytes = b"",
+        log: Callable[[str, str], None] = lambda _module, _text: None,
+    ) -> None:
+        """Start every module, in order.
+
+        `initial` is the accumulator that aggregates begin with; `log` gets what modules print.
+
+        Raises:
+            InvalidModule, InitFailed: one can't be started.
+        """
+        self._links = [_Link(step, limits, goes_on, initial, log) for step in steps]
+        self.goes_on = goes_on
+
+    @property
+    def wants_look_back(self) -> bool:
+        """Tell whether a module is to be fed stored records first."""
+        return any(link.wants_look_back for link in self._links)
+
+    def look_back(self, stored: Callable[[Lookback], Bytes]) -> None:
+        """Feed every module what it asks for; `stored` gives records as modules read them.
+
+        Raises:
+            InitFailed: a module refuses them.
+        """
+        for link in self._links:
+            if link.wants_look_back:
+                link.look_back(stored)
+
+    def feed(self, raw: Bytes) -> None:
+        """Feed every module that remembers more stored records.
+
+        Raises:
+            InitFailed: a module refuses them.
+        """
+        for link in self._links:
+            link.instance.look_back(raw)
+
+    def process(self, window: Given) -> Outcome:
+        """Run the records of a window through all modules.
+
+        The records of the outcome were checked last, if they are not the window's own.
+
+        Raises:
+            InvalidModule, InitFailed: a module had to be started again, and can't be.
+            ModuleFailed: one that remembers failed, and can't be started again.
+        """
+        raw, count = window.raw, window.record_count
+        failures: list[Failure] = []
+        for link in self._links:
+            if not count:
+                break  # no user code would run
+            raw, count, failed = link.run(window, raw, count)
+            if failed and not self.goes_on:
+                failures = failed  # its input ended before that of any module before it
+            else:
+                failures += failed
+        failures.sort(key=lambda failure: failure.offset)
+        return Outcome(raw, count, failures)
+
+    @property
+    def fuel_used(self) -> int:
+        """What all calls have cost, if the modules were loaded so that it is counted."""
+        return sum(link.fuel_used for link in self._links)
+
+
+class _Link:
+    """A module in its place in a chain."""
+
+    def __init__(
+        self,
+        step: Step,
+        limits: GuestLimits,
+        goes_on: bool,
+        initial: bytes,
+        log: Callable[[str, str], None],
+    ) -> None:
+        self._step, self._limits, self._goes_on = step, limits, goes_on
+        self._log = log
+        self._stored: Callable[[Lookback], Bytes] | None = None
+        self.name = step.module.name
+        self.accumulator = initial if step.module.is_aggregate else None
+        self._fuel_before = 0
+        self.instance = self._start()
+
+    @property
+    def wants_look_back(self) -> bool:
+        return self._step.lookback is not None and self._step.module.has_look_back
+
+    @property
+    def fuel_used(self) -> int:
+        return self._fuel_before + self.instance.fuel_used
+
+    def look_back(self, stored: Callable[[Lookback], Bytes]) -> None:
+        assert self._step.lookback is not None
+        self.instance.look_back(stored(self._step.lookback))
+
+    def run(self, window: Given, raw: Bytes, count: int) -> tuple[Bytes, int, list[Failure]]:
+        """Return what the module makes of records, and its failures."""
+        before = self.accumulator
+        try:
+            made = self._call(window, raw, count)
+        except CallFailedError as exc:
+            return self._one_by_one(window, raw, count, exc)
+        if made.failure is None:
+            return made.raw, made.count, []
+        inputs = _Inputs(raw)
+        if not inputs.pass_failed(made.failure, window.base_offset):
+            # It names a record that it was not given: nothing can be said to come before it.
+            self.accumulator = before
+            exc = CallFailedError("output", "its error names a record that it was not given")
+            return self._one_by_one(window, raw, count, exc)
+        return self._rest(window, inputs, made)
+
+    def _call(self, window: Given, raw: Bytes, count: int) -> "_Made":
+        """Call the module once.
+
+        Raises:
+            CallFailedError: it gave nothing that can be used.
+        """
+        loaded = self._step.module
+        output = self.instance.run(
+            raw, window.base_offset, window.base_timestamp_ms, self.accumulator
+        ).raw
+        self._check_size(len(output), count)
+        try:
+            found = window.check(output)
+            tail = abi.decode_tail(
+                output[found.end :], loaded.layout, is_aggregate=loaded.is_aggregate
+            )
+        except (NotRecordsError, abi.MalformedError) as exc:
+            raise CallFailedError("output", f"its output is not records: {exc}") from None
+        limit = self._limits.records_out
+        if found.record_count > limit * max(count, 1):
+            raise CallFailedError(
+                "output",
+                f"it made {found.record_count} records of {count}, "
+                f"more than the limit of {limit} a record (--sm-records-out)",
+            )
+        if tail.accumulator is not None:
+            self.accumulator = tail.accumulator
+        return _Made(output[: found.end], found.record_count, tail.fault)
+
+    def _check_size(self, size: int, count: int) -> None:
+        limit = self._limits.bytes_out
+        if size > limit * max(count, 1):
+            raise CallFailedError(
+                "output",
+                f"it made {size} bytes of {count} records, "
+                f"more than the limit of {limit} a record (--sm-bytes-out)",
+            )
+
+    # ------------------------------------------------------------------ failures
+
+    def _rest(
+        self, window: Given, inputs: "_Inputs", made: "_Made"
+    ) -> tuple[Bytes, int, list[Failure]]:
+        """Go on behind a record that the module said no to, if failures don't end the run."""
+        assert made.failure is not None
+        pieces = _Pieces()
+        pieces.add(made.raw, made.count)
+        failures = [self._failure("error", made.failure.render(), made.failure)]
+        chunk = RETRY_RECORDS
+        while self._goes_on and inputs.left:
+            part, count = inputs.take(chunk)
+            before, chunk = self.accumulator, 2 * chunk
+            try:
+                made = self._call(window, part, count)
+                if made.failure is not None:
+                    chunk = RETRY_RECORDS
+                    if not inputs.pass_failed(made.failure, window.base_offset):
+                        self.accumulator = before
+                        raise CallFailedError("output", "its error names no record of its input")
+            except CallFailedError as exc:
+                raw, count, failed = self._one_by_one(window, part, count, exc)
+                pieces.add(raw, count)
+                failures += failed
+                inputs.pass_taken()
+                continue
+            pieces.add(made.raw, made.count)
+            if made.failure is not None:
+                failures.append(self._failure("error", made.failure.render(), made.failure))
+            else:
+                inputs.pass_taken()
+        joined, count = pieces.join()
+        # So that it is the last that was checked.
+        window.check(joined)
+        return joined, count, failures
+
+    def _one_by_one(
+        self, window: Given, raw: Bytes, count: int, failed: CallFailedError
+    ) -> tuple[Bytes, int, list[Failure]]:
+        """Give records one at a time to a module that failed at some of them together."""
+        data = bytes(raw)
+        if self._step.module.has_look_back:
+            raise self._too_late(window, count, failed)
+        pieces = _Pieces()
+        failures: list[Failure] = []
+        self._restart()
+        for part, fault in _singles(data, window.base_offset, self._kind_name):
+            try:
+                made = self._call(window, part, 1)
+            except CallFailedError as exc:
+                text = fault._replace(hint=exc.text).render()
+                failures.append(self._failure(exc.cause, text, fault))
+                self._restart()
+            else:
+                pieces.add(made.raw, made.count)
+                if made.failure is not None:
+                    # Whatever place it names, there was only this record.
+                    found = fault._replace(hint=made.failure.hint, kind=made.failure.kind)
+                    failures.append(self._failure("error", found.render(), found))
+            if failures and not self._goes_on:
+                break
+        joined, count = pieces.join()
+        window.check(joined)
+        return joined, count, failures
+
+    def _too_late(self, window: Given, count: int, failed: CallFailedError) -> ModuleFailed:
+        last = window.base_offset + window.record_count - 1
+        return ModuleFailed(
+            self.name,
+            f"{failed.text}\n\nSmartModule Info: \n    Type: {self._kind_name}\n"
+            f"    Offset: one of {window.base_offset} to {last}",
+            offset=window.base_offset,
+            cause=failed.cause,
+            hint="it has look_back, so it can't be tried again with fewer records: "
+            "it would remember some of them twice",
+        )
+
+    def _failure(self, cause: str, text: str, fault: abi.RuntimeFault) -> Failure:
+        return Failure(self.name, cause, text, fault.offset, fault.key, fault.value)
+
+    @property
+    def _kind_name(self) -> str:
+        return abi.KIND_NAMES[self._step.module.kind]
+
+    def _start(self) -> Instance:
+        step = self._step
+        return Instance(
+            step.module,
+            step.params,
+            step.lookback,
+            self._limits,
+            lambda text: self._log(self.name, text),
+        )
+
+    def _restart(self) -> None:
+        self._fuel_before = self.fuel_used
+        self.instance = self._start()
+
+
+class _Made(NamedTuple):
+    """What one call made: valid until the next one."""
+
+    raw: Bytes
+    count: int
+    failure: abi.RuntimeFault | None
+
+
+class _Pieces:
+    """Records of several calls."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._count = 0
+
+    def add(self, raw: Bytes, count: int) -> None:
+        self._parts.append(bytes(raw[_COUNT_BYTES:]))
+        self._count += count
+
+    def join(self) -> tuple[bytes, int]:
+        return self._count.to_bytes(_COUNT_BYTES, "big") + b"".join(self._parts), self._count
+
+
+class _Inputs:
+    """The records of a window that a module has not been given yet."""
+
+    def __init__(self, raw: Bytes) -> None:
+        data = bytes(raw)
+        self._data = data
+        self._records = list(scan_records(data, 1 << 31))
+        self._next = 0
+        self._end = len(self._records)  # of what was taken last: all of it
+
+    @property
+    def left(self) -> bool:
+        return self._next < len(self._records)
+
+    def take(self, count: int) -> tuple[bytes, int]:
+        """Return the next records as a module is given them."""
+        self._end = min(self._next + count, len(self._records))
+        count = self._end - self._next
+        begin = self._begin(self._next)
+        return count.to_bytes(_COUNT_BYTES, "big") + self._data[begin : self._begin(self._end)], count
+
+    def pass_taken(self) -> None:
+        """Note that all that was taken last is done."""
+        self._next = self._end
+
+    def pass_failed(self, fault: abi.RuntimeFault, base_offset: int) -> bool:
+        """Pass the record that a module failed at, and all before it; False if there is none."""
+        wanted = fault.offset - base_offset
+        for index in range(self._next, self._end):
+            record = self._records[index][0]
+            if (record.offset, record.key, record.value) == (wanted, fault.key, fault.value):
+                self._next = index + 1
+                return True
+        return False
+
+    def _begin(self, index: int) -> int:
+        return self._records[index - 1][1] if index else _COUNT_BYTES
+
+
+def _singles(
+    raw: bytes, base_offset: int, kind: str
+) -> "list[tuple[bytes, abi.RuntimeFault]]":
+    """Return records, each as a module is given it alone, and what to say if it fails."""
+    singles = []
+    begin = _COUNT_BYTES
+    for record, end in scan_records(raw, 1 << 31):
+        fault = abi.RuntimeFault(
+            "", base_offset + record.offset, kind, record.key, record.value or b""
+        )
+        singles.append((b"\0\0\0\1" + raw[begin:end], fault))
+        begin = end
+    return singles

@@ -1,0 +1,440 @@
+"""SmartModules that run: loaded once, an instance for each partition that needs one.
+
+Hides the generations of the ABI, the order of its calls, and how a module's buffers are
+freed. What comes back is bytes that nobody has believed yet: `chain` does the checking.
+
+Invariants
+- A module that loads has one transform of a known type, and imports what is here.
+- An instance that failed in a call says so with a `CallFailedError`; whether it may be used again
+  is in `is_usable`.
+- The output of a call is valid until the next call of the same instance.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import NamedTuple
+
+from dataflare_cli.codec.engine import Bytes
+from dataflare_cli.errors import InitFailed, InvalidModule
+from dataflare_cli.model import GuestLimits, Lookback, SmartModuleKind
+from dataflare_cli.smartmodule import abi
+from dataflare_cli.smartmodule.sections import MAGIC, Metadata, read_metadata
+from dataflare_cli.text.units import format_bytes
+from dataflare_cli.wasm import Guest, GuestModule, InvalidWasmError, Signature, Trap
+
+_TRANSFORM = Signature(("i32", "i32", "i32"), ("i32",))
+_TRANSFORM_2021 = Signature(("i32", "i32"), ("i32",))
+_ALLOC = Signature(("i32",), ("i32",))
+_DEALLOC = Signature(("i32", "i32"), ())
+_NO_RECORDS = bytes(4)
+_PROBE = b"prb"
+_PROBE_TIMESTAMP_MS = 1_700_000_000_000
+_PROBE_BYTES = 100_000
+# A chunk of dlmalloc: the word before its memory has the size and two flags.
+_WORD = struct.Struct("<I")
+_FLAGS, _IN_USE, _BEFORE_IN_USE = 7, 2, 1
+_CHUNK_HEAD_BYTES = 8
+
+
+class CallFailedError(Exception):
+    """A call that gave no output; `cause` is trap, time, memory, output or code."""
+
+    def __init__(self, cause: str, text: str) -> None:
+        super().__init__(text)
+        self.cause, self.text = cause, text
+
+
+class Freeing(Enum):
+    """How an output buffer is given back: an SDK forgets it, and Fluvio's hosts, too."""
+
+    BY_SIZE = "by the size of the output"
+    BY_CHUNK = "by the size of its chunk"  # allocators of 2024 and later compare sizes
+    NEVER = "never"
+
+
+class Output(NamedTuple):
+    """What a call gave: the bytes, all of them, and what follows the records is still in them."""
+
+    raw: memoryview
+
+
+class LoadedModule:
+    """A SmartModule that can be started; may be shared by threads."""
+
+    def __init__(self, name: str, wasm: bytes, *, counts_fuel: bool = False) -> None:
+        """Compile a module and find out how it wants to be called.
+
+        Raises:
+            InvalidModule: not a SmartModule, or one that can't run here.
+            Unreachable: the system gives it no memory.
+        """
+        self.name, self.wasm = name, wasm
+        self.sha256 = hashlib.sha256(wasm).hexdigest()
+        self.metadata: Metadata = read_metadata(wasm)
+        self.counts_fuel = counts_fuel
+        if not wasm.startswith(MAGIC):
+            raise InvalidModule(name, _not_wasm(wasm))
+        try:
+            self.module = GuestModule(wasm, counts_fuel=counts_fuel)
+        except InvalidWasmError as exc:
+            raise InvalidModule(name, _one_line(str(exc))) from exc
+        self.kind = self._find_kind()
+        self.has_init = self._has("init")
+        self.has_look_back = self._has("look_back")
+        self._refuse_unusable()
+        self.layout = abi.Layout.VERSIONED
+        self.version = abi.VERSION
+        self.has_params_in_input = True
+        self.freeing = Freeing.NEVER
+        self._probe()
+
+    @property
+    def is_aggregate(self) -> bool:
+        """Whether it carries an accumulator from call to call."""
+        return self.kind is SmartModuleKind.AGGREGATE
+
+    @property
+    def is_stateless(self) -> bool:
+        """Whether it says that no record influences the result for another one."""
+        return self.metadata.stateless and not self.is_aggregate and not self.has_look_back
+
+    @property
+    def keeps_offsets(self) -> bool:
+        """Whether an output's offset delta names the record that it was made of."""
+        return self.kind is not SmartModuleKind.ARRAY_MAP or self.metadata.offsets
+
+    def _find_kind(self) -> SmartModuleKind:
+        exports = self.module.exports
+        for kind in SmartModuleKind:
+            if kind.value in exports:
+                signature = exports[kind.value]
+                if signature in (_TRANSFORM, _TRANSFORM_2021):
+                    return kind
+                raise InvalidModule(
+                    self.name,
+                    f"its export {kind.value} is not a function of (i32, i32, i32) -> i32",
+                )
+        others = ", ".join(sorted(exports)) or "nothing"
+        raise InvalidModule(
+            self.name,
+            f"No valid smartmodule found: it exports {others}",
+            hint="a SmartModule exports one of "
+            f"{', '.join(SmartModuleKind)}: is #[smartmodule(…)] above its function?",
+        )
+
+    def _has(self, name: str) -> bool:
+        if name not in self.module.exports:
+            return False
+        if self.module.exports[name] != _TRANSFORM:
+            raise InvalidModule(
+                self.name, f"its export {name} is not a function of (i32, i32, i32) -> i32"
+            )
+        return True
+
+    def _refuse_unusable(self) -> None:
+        if not self.module.has_memory:
+            raise InvalidModule(self.name, "it exports no memory")
+        if self.module.exports.get("alloc") != _ALLOC:
+            raise InvalidModule(self.name, "its export alloc is not a function of (i32) -> i32")
+        if not self.module.imports:
+            raise InvalidModule(
+                self.name,
+                "At least one import is required",
+                hint="a module gives its output through env.copy_records",
+            )
+
+    # ------------------------------------------------------------------- probing
+
+    def _probe(self) -> None:
+        """Find out what types don't tell; no user code runs on an empty list of records."""
+        if self.module.exports.get("dealloc") == _DEALLOC:
+            self.freeing = next(
+                (each for each in (Freeing.BY_SIZE, Freeing.BY_CHUNK) if self._frees(each)),
+                Freeing.NEVER,
+            )
+        if self.module.exports[self.kind.value] == _TRANSFORM_2021:
+            self._probe_layout()
+        elif self.is_aggregate:
+            self.version = next(
+                (each for each in abi.AGGREGATE_VERSIONS if self._carries(each)), abi.VERSION
+            )
+
+    def _frees(self, freeing: Freeing) -> bool:
+        """Tell whether a buffer that is larger than what was used of it can be given back."""
+        guest = self.start_guest(GuestLimits())
+        try:
+            at = guest.call("alloc", _PROBE_BYTES, time_s=1.0) & 0xFFFFFFFF
+            size = _PROBE_BYTES // 2 + 1
+            if freeing is Freeing.BY_CHUNK:
+                size = chunk_bytes(guest, at, size)
+            if size:
+                guest.call("dealloc", at, size, time_s=1.0)
+        except (Trap, IndexError):
+            return False
+        return size > 0
+
+    def _carries(self, version: int) -> bool:
+        """Tell whether an aggregate gives back the accumulator that it is given."""
+        found = self._try_empty(abi.Layout.VERSIONED, version, has_params=True)
+        return found is not None and found.accumulator == _PROBE
+
+    def _probe_layout(self) -> None:
+        """Find out which input a module of 2021 reads: what it says of no records tells."""
+        self.version = 0
+        for layout, has_params in (
+            (abi.Layout.WITH_ERRORS, True),
+            (abi.Layout.WITH_ERRORS, False),
+            (abi.Layout.BARE, False),
+        ):
+            self.layout, self.has_params_in_input = layout, has_params
+            found = self._try_empty(layout, 0, has_params=has_params)
+            if found is not None and found.accumulator in (None, _PROBE):
+                return
+        raise InvalidModule(self.name, "its ABI is of no generation that is known")
+
+    def _try_empty(self, layout: abi.Layout, version: int, *, has_params: bool) -> abi.Tail | None:
+        instance = Instance.__new__(Instance)
+        instance.prepare(self, {}, None, GuestLimits(), lambda _: None)
+        instance.envelope = abi.Envelope(layout, version, {}, None, has_params=has_params)
+        accumulator = _PROBE if self.is_aggregate else None
+        try:
+            output = instance.run(_NO_RECORDS, 0, _PROBE_TIMESTAMP_MS, accumulator, version=version)
+            records, tail = output.raw[:4], output.raw[4:]
+            if bytes(records) != _NO_RECORDS or (len(tail) == 0) != (layout is abi.Layout.BARE):
+                return None
+            return abi.decode_tail(tail, layout, is_aggregate=self.is_aggregate)
+        except (CallFailedError, abi.MalformedError):
+            return None
+
+    def start_guest(
+        self, limits: GuestLimits, log: Callable[[str], None] = lambda _: None
+    ) -> Guest:
+        """Start an instance without calling anything of it.
+
+        Raises:
+            InvalidModule: it can't be instantiated.
+        """
+        try:
+            return Guest(self.module, memory_bytes_max=limits.memory_bytes, log=log)
+        except InvalidWasmError as exc:
+            raise InvalidModule(
+                self.name, f"Failed to instantiate: {_one_line(str(exc))}"
+            ) from exc
+
+
+class Instance:
+    """One instance of a module, with its parameters; for one thread at a time."""
+
+    def __init__(
+        self,
+        loaded: LoadedModule,
+        params: Mapping[str, str],
+        lookback: Lookback | None,
+        limits: GuestLimits,
+        log: Callable[[str], None],
+    ) -> None:
+        """Start a module and call its init.
+
+        Raises:
+            InvalidModule: it can't be instantiated.
+            InitFailed: it refuses its parameters.
+            UsageError: a parameter is too long.
+        """
+        self.prepare(loaded, params, lookback, limits, log)
+        if loaded.has_init:
+            self._init(params, lookback)
+
+    def prepare(
+        self,
+        loaded: LoadedModule,
+        params: Mapping[str, str],
+        lookback: Lookback | None,
+        limits: GuestLimits,
+        log: Callable[[str], None],
+    ) -> None:
+        """Start a module without calling anything of it."""
+        self.loaded, self.limits = loaded, limits
+        self.guest = loaded.start_guest(limits, log)
+        self.is_usable = True
+        self.fuel_used = 0
+        self.envelope = abi.Envelope(
+            loaded.layout,
+            loaded.version,
+            params,
+            lookback,
+            has_params=loaded.has_params_in_input,
+        )
+        self._output: tuple[int, int] | None = None
+
+    def run(
+        self,
+        raw: Bytes,
+        base_offset: int,
+        base_timestamp_ms: int,
+        accumulator: bytes | None = None,
+        *,
+        version: int | None = None,
+    ) -> Output:
+        """Give records to the transform, and return its output.
+
+        Raises:
+            CallFailedError: it gave none.
+        """
+        loaded = self.loaded
+        versions = () if loaded.layout is not abi.Layout.VERSIONED else (version or loaded.version,)
+        parts = (
+            self.envelope.head(base_offset, len(raw)),
+            raw,
+            self.envelope.tail(base_timestamp_ms, accumulator),
+        )
+        code = self._call(loaded.kind.value, parts, *versions)
+        if code < 0:
+            raise CallFailedError("code", abi.TRANSFORM_CODES.get(code, abi.TRANSFORM_CODES[-1]))
+        return Output(self._view_output())
+
+    def look_back(self, raw: Bytes) -> None:
+        """Feed the module stored records, if it wants them.
+
+        Raises:
+            InitFailed: it refuses them, or fails.
+        """
+        if not self.loaded.has_look_back:
+            return
+        parts = (self.envelope.head(0, len(raw)), raw, self.envelope.tail(0, None))
+        try:
+            code = self._call("look_back", parts, self.loaded.version)
+            if code == abi.LOOK_BACK_USER_ERROR:
+                fault = abi.decode_look_back_fault(self._view_output())
+                text = f"{fault.hint}\n\nSmartModule Lookback Error: \n{fault.place()}"
+                raise self._refused("look_back", text)
+        except (CallFailedError, abi.MalformedError) as exc:
+            raise self._refused("look_back", str(exc)) from exc
+        if code:
+            raise self._refused("look_back", _code_text(abi.LOOK_BACK_CODES, code))
+
+    def _init(self, params: Mapping[str, str], lookback: Lookback | None) -> None:
+        encoded = abi.encode_params(params, lookback, self.loaded.version)
+        try:
+            code = self._call("init", (encoded,), self.loaded.version)
+            if code == abi.INIT_USER_ERROR and self.guest.copied is not None:
+                raise self._refused("init", abi.decode_hint(self._view_output()))
+        except (CallFailedError, abi.MalformedError) as exc:
+            raise self._refused("init", str(exc)) from exc
+        if code:
+            raise self._refused("init", _code_text(abi.INIT_CODES, code))
+
+    def _refused(self, stage: str, text: str) -> InitFailed:
+        known = [each.name for each in self.loaded.metadata.params]
+        hint = f'in the SmartModule "{self.loaded.name}"'
+        if known:
+            hint += f"; its parameters (-e NAME=VALUE): {', '.join(known)}"
+        return InitFailed(self.loaded.name, text, stage=stage, hint=hint)
+
+    # --------------------------------------------------------------------- calls
+
+    def _call(self, name: str, parts: tuple[Bytes, ...], *versions: int) -> int:
+        """Hand over a message, and return what the function answers."""
+        self._free_output()
+        size = sum(map(len, parts))
+        try:
+            at = self.guest.call("alloc", size, time_s=self.limits.time_s) & 0xFFFFFFFF
+            place = at
+            for part in parts:
+                self.guest.write(place, part)
+                place += len(part)
+            code = self.guest.call(name, at, size, *versions, time_s=self.limits.time_s)
+        except Trap as exc:
+            self.is_usable = False
+            raise self._failed(exc, size) from None
+        except IndexError:
+            self.is_usable = False
+            raise CallFailedError(
+                "trap", "its alloc gave a place outside of its memory"
+            ) from None
+        if self.loaded.counts_fuel:
+            self.fuel_used += self.guest.fuel_used
+        self._output = self.guest.copied
+        return code
+
+    def _failed(self, trap: Trap, size: int) -> CallFailedError:
+        if trap.reason == "time":
+            return CallFailedError(
+                "time",
+                f"it took longer than the limit of {self.limits.time_s:g} s a call (--sm-time)",
+            )
+        # wasmtime does not tell that it refused to give memory. Vectors double, so whoever is
+        # refused some has at least half of what it may have.
+        limit = self.limits.memory_bytes
+        if trap.reason == "trap" and max(self.guest.memory_bytes, 2 * size) > limit // 2:
+            return CallFailedError(
+                "memory",
+                f"SmartModule memory limit exceeded: it has {self.guest.memory_bytes} bytes and "
+                f"wants more, max allowed {limit} bytes (--sm-memory)",
+            )
+        return CallFailedError("trap", f"it trapped: {trap.text}")
+
+    def _view_output(self) -> memoryview:
+        if self._output is None:
+            raise CallFailedError("output", "it gave no output: copy_records was not called")
+        try:
+            return self.guest.view(*self._output)
+        except IndexError:
+            at, size = self._output
+            self._output = None
+            raise CallFailedError(
+                "output", f"its output, {size} bytes at {at}, is outside of its memory"
+            ) from None
+
+    def _free_output(self) -> None:
+        """Give the last output's buffer back; without that, memory grows by it in each call."""
+        output, self._output = self._output, None
+        freeing = self.loaded.freeing
+        if output is None or freeing is Freeing.NEVER or not output[1]:
+            return
+        at, size = output
+        try:
+            if freeing is Freeing.BY_CHUNK:
+                size = chunk_bytes(self.guest, at, size)
+            if size:
+                self.guest.call("dealloc", at, size, time_s=self.limits.time_s)
+        except (Trap, IndexError):
+            self.is_usable = False
+            raise CallFailedError("trap", "it trapped when its output was freed") from None
+
+
+def chunk_bytes(guest: Guest, at: int, size: int) -> int:
+    """Return how many bytes a buffer of dlmalloc has, 0 if it does not look like one.
+
+    Rust's allocator refuses to free a buffer by another size than it has (dlmalloc's
+    validate_size), and a vector's capacity is not told. The word before the buffer has it.
+    """
+    try:
+        word: int = _WORD.unpack(guest.read(at - _WORD.size, _WORD.size))[0]
+        whole = word & ~_FLAGS
+        behind = at - _CHUNK_HEAD_BYTES + whole + _WORD.size
+        following: int = _WORD.unpack(guest.read(behind, _WORD.size))[0]
+    except (IndexError, struct.error):
+        return 0
+    room = whole - _WORD.size
+    is_chunk = word & _IN_USE and following & _BEFORE_IN_USE and whole % _CHUNK_HEAD_BYTES == 0
+    return room if is_chunk and room >= size else 0
+
+
+def _code_text(texts: Mapping[int, str], code: int) -> str:
+    return texts.get(code, f"{texts[-1]} (code {code})")
+
+
+def _not_wasm(data: bytes) -> str:
+    if not data:
+        return "it is empty"
+    if data[:1] in (b"(", b";"):
+        return "it is WebAssembly text, not a binary: wat2wasm makes one of it"
+    return f"it is no WebAssembly binary ({format_bytes(len(data))})"
+
+
+def _one_line(text: str) -> str:
+    """Return what wasmtime says, its causes behind it, on one line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "; ".join(line for line in lines if line != "Caused by:")

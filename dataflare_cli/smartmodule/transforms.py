@@ -1,0 +1,143 @@
+"""Transforms: a chain as people write it, in YAML, or in JSON a step at a time.
+
+    transforms:
+      - uses: group/name@0.1.0          # or a bare name
+        lookback: { last: 1, age: 1w }  # optional
+        with:                           # optional
+          key: text
+          spec: [ ... ]                 # lists and mappings become compact JSON, names sorted
+
+Fluvio's format. A number, a boolean or null right below `with` is an error there, too: a
+module's parameters are texts, and YAML would not say which text was meant.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dataflare_cli.errors import ConfigError, UsageError
+from dataflare_cli.model import Lookback
+from dataflare_cli.text.time import parse_duration
+from dataflare_cli.text.yamltext import read_yaml
+
+LOOKBACK_LAST_MAX = 2**32 - 1
+STEPS_MAX = 64
+
+
+class StepSpec(NamedTuple):
+    """One step of a chain: which module, with which parameters and look-back."""
+
+    uses: str
+    params: dict[str, str] = {}
+    lookback: Lookback | None = None
+
+
+def parse_transforms(text: bytes, where: str) -> list[StepSpec]:
+    """Read a transforms file.
+
+    Raises:
+        ConfigError: it is malformed.
+    """
+    content = read_yaml(text, where, hint="begin with `transforms:` and a list of `- uses: NAME`")
+    unknown = sorted(map(str, set(content) - {"transforms"}))
+    if unknown:
+        raise ConfigError(where, f"unknown key {unknown[0]!r}", hint="it has `transforms`, a list")
+    steps = content.get("transforms")
+    if not isinstance(steps, list) or not steps:
+        raise ConfigError(where, "`transforms` is not a list of steps", hint="- uses: NAME")
+    if len(steps) > STEPS_MAX:
+        raise ConfigError(where, f"{len(steps)} steps: a chain has {STEPS_MAX} at most")
+    return [read_step(step, f"{where}: step {number}") for number, step in enumerate(steps, 1)]
+
+
+def parse_transform_line(text: str) -> StepSpec:
+    """Read one step in JSON.
+
+    Raises:
+        UsageError: not JSON, or no step.
+    """
+    what = "Invalid argument: unable to parse `transform` argument"
+    try:
+        step = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        hint = '{"uses": "NAME", "with": {"key": "value"}}'
+        raise UsageError(f"{what}: {exc}", hint=f"write it like '{hint}'") from exc
+    try:
+        return read_step(step, what)
+    except ConfigError as exc:
+        raise UsageError(exc.message, hint=exc.hint) from exc
+
+
+def read_step(step: object, where: str) -> StepSpec:
+    """Read one step of a list.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not isinstance(step, dict) or not isinstance(step.get("uses"), str) or not step["uses"]:
+        raise ConfigError(where, "`uses` is missing: the name of a SmartModule")
+    unknown = sorted(map(str, set(step) - {"uses", "with", "lookback"}))
+    if unknown:
+        raise ConfigError(where, f"unknown key {unknown[0]!r}", hint="keys: uses, with, lookback")
+    return StepSpec(
+        step["uses"],
+        read_params(step.get("with"), where),
+        read_lookback(step.get("lookback"), where),
+    )
+
+
+def read_params(given: object, where: str) -> dict[str, str]:
+    """Read a mapping of parameters: texts, and lists and mappings as compact JSON.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise ConfigError(where, "`with` is not a mapping of parameters")
+    return {_name(name, where): _text(name, value, where) for name, value in given.items()}
+
+
+def read_lookback(given: object, where: str) -> Lookback | None:
+    """Read `{last: N, age: DURATION}`.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, dict) or set(given) - {"last", "age"}:
+        raise ConfigError(where, "`lookback` has `last` (a number) and `age` (a duration)")
+    last, age = given.get("last", 0), given.get("age")
+    if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last <= LOOKBACK_LAST_MAX:
+        raise ConfigError(where, f"`lookback.last` is {last!r}, not 0 to {LOOKBACK_LAST_MAX}")
+    try:
+        return Lookback(last, None if age is None else int(parse_duration(str(age)) * 1000))
+    except UsageError as exc:
+        raise ConfigError(where, f"`lookback.age`: {exc.message}", hint=exc.hint) from exc
+
+
+def _name(name: object, where: str) -> str:
+    if not isinstance(name, str):
+        raise ConfigError(where, f"the parameter's name {name!r} is not a text")
+    return name
+
+
+def _text(name: object, value: object, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, Mapping)):
+        try:
+            return _compact(value)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise ConfigError(where, f"the parameter {name!r} can't be JSON: {exc}") from exc
+    raise ConfigError(
+        where,
+        f"the parameter {name!r} is {value!r}, not a text, a list or a mapping",
+        hint=f'write quotes around it: {name}: "{value}"',
+    )
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
