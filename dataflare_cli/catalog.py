@@ -146,9 +146,7 @@ class Catalog:
     def smartmodules(self) -> list[SmartModule]:
         """Return every stored SmartModule, by name; their bytes are not read."""
         with self.store.view() as view:
-            return [
-                _decode_smartmodule(value) for _, value in view.items(b"catalog", SMARTMODULE)
-            ]
+            return [_decode_smartmodule(value) for _, value in view.items(b"catalog", SMARTMODULE)]
 
     def smartmodule_bytes(self, module: SmartModule) -> bytes:
         """Return a stored SmartModule's bytes.

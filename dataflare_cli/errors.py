@@ -162,6 +162,8 @@ class ModuleFailed(SmartModuleError):
         self, module: str, text: str, *, offset: int, cause: str, hint: str | None = None
     ) -> None:
         self.offset, self.cause = offset, cause
+        # Whoever knows where the record is from says so.
+        self.topic, self.partition = "", 0
         super().__init__(module, f"SmartModule transform error {text}", hint=hint)
 
 

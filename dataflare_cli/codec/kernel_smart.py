@@ -126,9 +126,7 @@ class KernelWindow:
             if raw is not None:
                 self._take(raw)
             space = Space(self._raw_end)
-            control.table = space.take(
-                (control.raw_bytes // _RECORD_BYTES_MIN + 1) * _OUTPUT_BYTES
-            )
+            control.table = space.take((control.raw_bytes // _RECORD_BYTES_MIN + 1) * _OUTPUT_BYTES)
             runner.instance.reserve(space.end)
             self._scan("smart_attach")
             return _KernelOutputs(self._run, runner, control, space.end)
@@ -199,6 +197,12 @@ class _KernelOutputs:
             self._python = PythonOutputs(raw, list(self._run.records(*self._span)))
         return self._python.records(first)
 
+    def offset_of(self, index: int) -> int:
+        """Return the offset of an output's source."""
+        at = self._control.table + index * _OUTPUT_BYTES
+        source = int.from_bytes(self._runner.instance.memory[at : at + 4], "little")
+        return int(self._control.base_offset) + source
+
     def _write(self, name: str, first: int, count_max: int, room: int) -> None:
         """Write outputs behind everything else, one at least."""
         control = self._control
@@ -209,4 +213,3 @@ class _KernelOutputs:
             self._runner.place_output(self._runner.control.needed, self._end)
             status = self._runner.instance.call(name)
             assert status == DONE
-

@@ -85,6 +85,10 @@ class Outputs(Protocol):
         """Yield the outputs as records, with the offsets of their sources."""
         ...
 
+    def offset_of(self, index: int) -> int:
+        """Return the offset of an output's source."""
+        ...
+
 
 class Window(Protocol):
     """Records with the offsets [base_offset, next_offset), as a module is given them."""
@@ -132,18 +136,16 @@ def open_window(
     from dataflare_cli.codec.runs import PythonRun
 
     assert start < end
+    limits = {
+        "records_max": records_max,
+        "bytes_max": bytes_max,
+        "timestamp_min_ms": timestamp_min_ms,
+    }
     if isinstance(run, PythonRun):
-        window = PythonWindow
-    else:
-        from dataflare_cli.codec.kernel_smart import KernelWindow as window
-    return window(
-        run,
-        start,
-        end,
-        records_max=records_max,
-        bytes_max=bytes_max,
-        timestamp_min_ms=timestamp_min_ms,
-    )
+        return PythonWindow(run, start, end, **limits)
+    from dataflare_cli.codec.kernel_smart import KernelWindow
+
+    return KernelWindow(run, start, end, **limits)
 
 
 class PythonWindow:
@@ -195,10 +197,8 @@ class PythonWindow:
     def check(self, raw: Bytes) -> Checked:
         """Look what a module's output begins with."""
         self._checked = bytes(raw)
-        count, end = 0, _COUNT_BYTES
-        for count, (_, end) in enumerate(scan_records(self._checked, self.record_count), 1):
-            continue
-        return Checked(count, end)
+        ends = [end for _, end in scan_records(self._checked, self.record_count)]
+        return Checked(len(ends), ends[-1] if ends else _COUNT_BYTES)
 
     def attach(self, raw: Bytes | None = None) -> Outputs:
         """Give outputs their sources."""
@@ -246,6 +246,10 @@ class PythonOutputs:
     def records(self, first: int = 0) -> Iterator[Record]:
         """Yield the outputs as records."""
         return iter(self._records[first:])
+
+    def offset_of(self, index: int) -> int:
+        """Return the offset of an output's source."""
+        return self._records[index].offset
 
 
 def join_records(parts: Sequence[bytes]) -> bytes:

@@ -61,8 +61,10 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("consume", "Read records from topics"),
     Entry("produce", "Write records to a topic"),
+    Entry("transform", "Run records through SmartModules, without a topic"),
     Entry("topic", "Create, list, change and delete topics"),
     Entry("partition", "Show partitions"),
+    Entry("smartmodule", "Manage, build and test SmartModules", ("sm", "smart-module")),
     Entry("consumer", "Show, move and delete stored offsets of named consumers"),
     Entry("table-format", "Manage how consume -O table looks", ("tf",)),
     Entry("benchmark", "Measure this machine", ("bench",)),

@@ -2,16 +2,22 @@
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from dataflare_cli.catalog import Catalog, check_name
+from dataflare_cli.commands.chain_options import ChainOptions, choose_chain, read_policy
 from dataflare_cli.commands.context import Environment
+from dataflare_cli.commands.output_options import (
+    OutputOptions,
+    find_table_format,
+    formatter_of,
+    settle_output,
+)
 from dataflare_cli.commands.request import argument, command_of, option
 from dataflare_cli.commands.shared import refuse_mirror
 from dataflare_cli.errors import DataError, NothingProcessed, UsageError
 from dataflare_cli.model import Topic
-from dataflare_cli.text.formats import OUTPUTS
 from dataflare_cli.text.offsets import OffsetSpec, Position, parse_offset
 from dataflare_cli.text.time import parse_duration
 
@@ -20,7 +26,7 @@ _OFFSET = {"min": 0, "max": 2**63 - 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(OutputOptions, ChainOptions):
     """Print records of topics, and go on with new ones as they come (-d: stop at the end).
 
     Without an offset it begins at the end: only new records are printed.
@@ -31,6 +37,8 @@ class Request:
       dataflare consume logs -T 20
       dataflare consume orders -o @-1h: -F '{{key}} {{value}}'
       dataflare consume orders -B -d -O records | jq .key
+      dataflare consume orders -B -d --smartmodule json-filter -e field=level -e equals=error
+      dataflare consume orders --match timeout --redact user.email
     """
 
     topic: Annotated[list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read")] = None
@@ -89,34 +97,6 @@ class Request:
     timeout: Annotated[
         str | None, option("--timeout", metavar="DURATION", help="Give up after so long (124)")
     ] = None
-    output: Annotated[
-        str | None,
-        option("-O", "--output", metavar="|".join(OUTPUTS), help="What a record looks like"),
-    ] = None
-    format: Annotated[
-        str | None,
-        option(
-            "-F", "--format", metavar="TEMPLATE", help="Template: '{{key}} {{value}} {{offset}}'"
-        ),
-    ] = None
-    verbs: Annotated[
-        str | None,
-        option(
-            "-f", "--verbs", metavar="TEMPLATE", help="Template as kcat's and rpk's: '%k %v\\n'"
-        ),
-    ] = None
-    key_value: Annotated[bool, option("-k", "--key-value", help="Print [key] value")] = False
-    print0: Annotated[bool, option("--print0", help="End records with NUL, not newline")] = False
-    table_format: Annotated[
-        str | None,
-        option("--table-format", metavar="TABLE-FORMAT", help="Columns of a stored table format"),
-    ] = None
-    suppress_unknown: Annotated[
-        bool, option("--suppress-unknown", help="json: leave out what is not JSON")
-    ] = False
-    truncate: Annotated[bool, option("--truncate", help="Cut lines to the terminal's width")] = (
-        False
-    )
     grep: Annotated[
         list[str] | None,
         option(
@@ -153,20 +133,24 @@ def consume(env: Environment, request: Request) -> None:
     from dataflare_cli.commands.consume_run import Session
     from dataflare_cli.stream.positions import Wanted
 
-    is_shaped = request.format is not None or request.verbs is not None or request.truncate
-    if is_shaped and "output" in env.from_settings:
-        request = replace(request, output=None)
+    request = settle_output(env, request)
     _refuse_contradictions(request)
     moves_consumer = request.consumer is not None and not request.no_commit
-    store = env.open_store(create=False, read_only=not moves_consumer)
+    _, dead_letters = read_policy(request.on_error)
+    store = env.open_store(create=False, read_only=not moves_consumer and dead_letters is None)
     wanted = Wanted(
         spec=_offset_spec(request),
         stop_at_end=request.disable_continuous,
         consumer=request.consumer,
         partitions=sorted(set(request.partition or ())),
     )
-    topics = _find_topics(Catalog(store), request)
-    Session(env, request, store, topics, wanted).run()
+    catalog = Catalog(store)
+    topics = _find_topics(catalog, request)
+    table_format = find_table_format(catalog, request.table_format)
+    module = None if table_format is None else table_format.smartmodule
+    chosen = choose_chain(env, request, lambda: catalog, module=module)
+    output = formatter_of(env, request, topics[0].name, table_format)
+    Session(env, request, store, topics, wanted, output=output, chosen=chosen).run()
 
 
 def _refuse_contradictions(request: Request) -> None:
@@ -177,21 +161,14 @@ def _refuse_contradictions(request: Request) -> None:
         "--start": request.start is not None,
         "-o": request.offset is not None,
     }
-    formats = {
-        "-O": request.output is not None,
-        "-F": request.format is not None,
-        "-f": request.verbs is not None,
-    }
-    for group in (starts, formats):
-        given = [name for name, is_given in group.items() if is_given]
-        if len(given) > 1:
-            raise UsageError(f"{', '.join(given)} can't be used together")
+    given = [name for name, is_given in starts.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{', '.join(given)} can't be used together")
     refuse_mirror(request.mirror)
     pairs = (
         (request.all_partitions and request.partition, "-A, -p"),
         (request.end is not None and request.offset is not None, "--end, -o"),
         (request.topic and request.regex, "topic names, --regex"),
-        (request.truncate and (request.output or request.format), "--truncate, -O or -F"),
         (request.no_commit and not request.consumer, "--no-commit without --consumer"),
     )
     for wrong, names in pairs:

@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING
 from dataflare_cli.catalog import Catalog
 from dataflare_cli.commands.context import Environment, Terminated
 from dataflare_cli.consumers import Consumers
-from dataflare_cli.errors import DataflareError
+from dataflare_cli.errors import DataflareError, SmartModuleError
 from dataflare_cli.log import Log
 from dataflare_cli.model import Record, Topic
 from dataflare_cli.stream.positions import Wanted, tracks_for
 from dataflare_cli.stream.reader import Limits, Reader, Track
-from dataflare_cli.text.formats import FormatOptions, Formatter, make_formatter
+from dataflare_cli.text.formats import Formatter
 from dataflare_cli.text.time import parse_duration
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
+    from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.consume import Request
+    from dataflare_cli.commands.consume_chain import ChainPrinter
     from dataflare_cli.store import Store
 
 # Fluvio's interval.
@@ -52,15 +54,20 @@ class Session:
         store: "Store",
         topics: Sequence[Topic],
         wanted: Wanted,
+        *,
+        output: Formatter,
+        chosen: "Chosen | None" = None,
     ) -> None:
         self.env, self.request, self.store = env, request, store
         self.topics, self.wanted = topics, wanted
         self.log, self.consumers = Log(store), Consumers(store)
         self.left = request.max_records
         # One output: they share its header, its footer and, in a table, its columns.
-        self.output = self._formatter(topics[0])
+        self.output = output
         self.formatters = {each.topic_id: self.output.for_topic(each.name) for each in topics}
         self.filters = {each.topic_id: _filter(request.grep, each.name) for each in topics}
+        self.looks_into_records = bool(request.grep) or request.order == "time"
+        self.chain = None if chosen is None else _chain_of(self, chosen)
         self.tracks: list[Track] = []
         self._committed: dict[int, int] = {}
         self._moves_consumer = request.consumer is not None and not request.no_commit
@@ -78,6 +85,8 @@ class Session:
             reader = self._reader()
             self.tracks = reader.tracks
             self._remember_starts()
+            if self.chain is not None:
+                stack.callback(self.chain.close)
             try:
                 self._print(reader)
             except BaseException as exc:
@@ -90,8 +99,12 @@ class Session:
             self._commit()
         if any(track.has_limit and track.is_done for track in self.tracks):
             self.env.detail("End-offset has been reached; exiting")
+        if self.chain is not None:
+            self.chain.finish()
 
     def _print(self, reader: Reader) -> None:
+        if self.chain is not None:
+            self.chain.begin(reader)
         self.env.write(self.output.header())
         if self.left != 0:
             if self.request.order == "time":
@@ -103,20 +116,28 @@ class Session:
                     if self.left == 0:
                         break
                     self._commit_if_due()
+                if self.chain is not None:
+                    self.chain.drain()
         self.env.write(self.output.footer())
         self.say_problems()
 
     def _rest(self) -> None:
         """Everything there was is written; more may take a while."""
+        if self.chain is not None:
+            self.chain.drain()
         self.env.write(self.output.refresh())
         self.say_problems()
         self._commit_if_due()
 
     def _print_run(self, track: Track, run: "Run") -> None:
+        if self.chain is not None:
+            self.chain.print_run(track, run)
+            return
         program = self.formatters[track.topic.topic_id].program
         stop = min(track.end, run.next_offset)
         if program is None or self.request.grep:
-            self._print_records(track, run.records(track.offset, stop), stop)
+            ended = self.print_records(track, run.records(track.offset, stop))
+            track.advance(stop if ended is None else ended + 1)
             return
         while track.offset < stop and self.left != 0:
             rendered = run.render(
@@ -131,16 +152,16 @@ class Session:
             if self.left is not None:
                 self.left -= rendered.record_count
 
-    def _print_records(self, track: Track, records: Iterator[Record], stop: int) -> None:
+    def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
+        """Print records; return the offset of the last one if the limit was reached with it."""
         pending = _Pending(self)
         for record in records:
             if pending.take(track, record):
                 pending.flush()
                 if self.left == 0:
-                    track.advance(record.offset + 1)
-                    return
+                    return record.offset
         pending.flush()
-        track.advance(stop)
+        return None
 
     def _print_merged(self, reader: Reader) -> None:
         pending = _Pending(self)
@@ -150,12 +171,19 @@ class Session:
             self._rest()
 
         reader.on_idle = rest
-        for track, record in reader.merged():
-            if pending.take(track, record):
-                pending.flush()
-                self._commit_if_due()
-                if self.left == 0:
-                    return
+        if self.chain is not None:
+            reader.expand = self.chain.records
+        try:
+            for track, record in reader.merged():
+                if pending.take(track, record):
+                    pending.flush()
+                    self._commit_if_due()
+                    if self.left == 0:
+                        return
+        except SmartModuleError:
+            # What came before the record that it failed at is good.
+            pending.flush()
+            raise
         pending.flush()
 
     def say_problems(self) -> None:
@@ -163,32 +191,6 @@ class Session:
         for formatter in self.formatters.values():
             for problem in formatter.take_problems():
                 self.env.warn(problem)
-
-    def _formatter(self, topic: Topic) -> Formatter:
-        request = self.request
-        table_format = None
-        if request.table_format is not None:
-            from dataflare_cli.text.tableformat import parse_table_format
-
-            table_format = parse_table_format(
-                Catalog(self.store).table_format(request.table_format), request.table_format
-            )
-        return make_formatter(
-            FormatOptions(
-                output=request.output.lower() if request.output else None,
-                template=request.format,
-                verbs=request.verbs,
-                key_value=request.key_value,
-                print0=request.print0,
-                suppress_unknown=request.suppress_unknown,
-                truncate=request.truncate,
-                table_format=table_format,
-                topic=topic.name,
-                terminal=self.env.stdout_is_terminal,
-                width=self.env.width,
-                height=self.env.height,
-            )
-        )
 
     def _reader(self) -> Reader:
         request = self.request
@@ -314,3 +316,9 @@ def _filter(texts: list[str] | None, topic: str) -> Callable[[Record], bool] | N
     from dataflare_cli.text.grep import compile_filter
 
     return compile_filter(texts, topic)
+
+
+def _chain_of(session: Session, chosen: "Chosen") -> "ChainPrinter":
+    from dataflare_cli.commands.consume_chain import ChainPrinter
+
+    return ChainPrinter(session, chosen)

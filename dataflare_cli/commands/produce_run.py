@@ -6,31 +6,32 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataflare_cli.commands.chain_options import finish_policy, policy_of
 from dataflare_cli.commands.context import Environment, Terminated
+from dataflare_cli.commands.input_options import STDIN, input_bytes, opened_input, take_input
 from dataflare_cli.commands.progress import Progress
 from dataflare_cli.errors import (
     DataError,
     DataflareError,
     PartialFailure,
-    RecordTooLarge,
-    Unreachable,
     UsageError,
 )
-from dataflare_cli.model import MIB, Topic
+from dataflare_cli.model import MIB, OFFSET_MAX, Topic
 from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
 from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
 
 if TYPE_CHECKING:
+    from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.produce import Request
     from dataflare_cli.log import Log
+    from dataflare_cli.stream.failures import FailurePolicy
+    from dataflare_cli.stream.stage import Stage
 
 # More are counted, not shown: a wrong separator is wrong on every line.
 BAD_LINES_SHOWN = 10
 SPANS_SHOWN = 4
-STDIN = Path("-")
 
 
 class Session:
@@ -43,6 +44,8 @@ class Session:
         log: "Log",
         topic: Topic,
         options: IngestOptions,
+        *,
+        chosen: "Chosen | None" = None,
     ) -> None:
         self.env, self.request, self.log, self.options = env, request, log, options
         self.started = time.monotonic()
@@ -51,8 +54,10 @@ class Session:
             if request.atomic
             else TopicWriter(log, topic, after_commit=self._after_commit)
         )
-        self.ingest = Ingest(self.writer, options, on_bad=self._report_bad)
-        self.progress = Progress(env, sum(_size_of(path) for path in request.file or ()))
+        self.policy: FailurePolicy | None = None
+        self.stage = None if chosen is None else self._make_stage(chosen)
+        self.ingest = Ingest(self.writer, options, on_bad=self._report_bad, stage=self.stage)
+        self.progress = Progress(env, sum(input_bytes(path) for path in request.file or ()))
 
     def run(self) -> None:
         """Read every input to its end; everything is stored when it returns."""
@@ -64,8 +69,9 @@ class Session:
             self._prompt()
             return
         for path in request.file or [STDIN]:
-            with self._opened(path) as handle:
-                self._take(handle, "stdin" if path == STDIN else str(path))
+            with opened_input(self.env, path) as handle:
+                name = "stdin" if path == STDIN else str(path)
+                take_input(self.ingest, request, self.options.text, handle, name)
         if isinstance(self.writer, AtomicWriter):
             if self.ingest.bad_count:
                 raise DataError(
@@ -75,26 +81,35 @@ class Session:
             self.writer.commit_all()
         self.writer.drain()
 
-    def _take(self, handle: int, name: str) -> None:
-        if self.request.raw:
-            self.ingest.raw(self._read_whole(handle, name), name)
-        elif self.request.input == "lines":
-            self.ingest.text(handle, name)
-        else:
-            from dataflare_cli.text.inputs import make_importer
+    def _make_stage(self, chosen: "Chosen") -> "Stage[tuple[int, bytearray]]":
+        """Put SmartModules before the writer."""
+        from dataflare_cli.log.facade import now
+        from dataflare_cli.stream.lookback import stored_windows
+        from dataflare_cli.stream.stage import Stage, pack_frames
+        from dataflare_cli.stream.transform import Needs
 
-            text = self.options.text
-            request = self.request
-            fields = request.console_fields
-            importer = make_importer(
-                request.input,
-                null_value=text.null_value,
-                key_column=request.key_column,
-                value_column=request.value_column,
-                console_fields=None if fields is None else tuple(fields.split(",")),
-                record_bytes_max=text.record_bytes_max,
-            )
-            self.ingest.imported(handle, name, importer)
+        log, topic, options = self.log, self.writer.topic, self.options
+        self.policy = policy_of(self.env, chosen, log, {topic.name})
+        return Stage(
+            chosen.plan,
+            self.policy,
+            topic=topic.name,
+            needs=Needs(times_and_headers=True),
+            stored=lambda partition: (
+                lambda lookback: stored_windows(
+                    log, topic, partition, OFFSET_MAX, lookback, now_ms=now()
+                )
+            ),
+            make=lambda partition, outputs: [
+                (partition, frame)
+                for frame in pack_frames(
+                    outputs,
+                    compression=options.compression,
+                    batch_bytes_max=options.text.batch_bytes_max,
+                )
+            ],
+            deliver=lambda frames, source: self.writer.put(Portion(frames, source)),
+        )
 
     def _prompt(self) -> None:
         """Fluvio's prompt: one record a line, each acknowledged."""
@@ -132,6 +147,8 @@ class Session:
                 self._say_stored("")
             raise
         self.writer.close()
+        if self.stage is not None:
+            self.stage.close()
 
     def finish(self) -> None:
         """Report, tidy the store, and end with 5 if some input was bad."""
@@ -142,7 +159,7 @@ class Session:
             self.log.tidy()
         except DataflareError as exc:
             self.env.detail(f"other topics were not trimmed: {exc}")
-        ingest = self.ingest
+        ingest, policy = self.ingest, self.policy
         if ingest.bad_count:
             raise PartialFailure(
                 f"{ingest.bad_count} of {ingest.line_count} records were not stored",
@@ -150,6 +167,8 @@ class Session:
                 total=ingest.line_count,
                 hint=f"{self.writer.record_count} were",
             )
+        if policy is not None and self.stage is not None:
+            finish_policy(self.env, policy, self.stage.record_count)
 
     def _report_bad(self, bad: BadRecord) -> None:
         if self.ingest.bad_count <= BAD_LINES_SHOWN:
@@ -186,7 +205,7 @@ class Session:
         return {
             "topic": writer.topic.name,
             "records": writer.record_count,
-            "failed": self.ingest.bad_count,
+            "failed": self.ingest.bad_count + (0 if self.policy is None else self.policy.count),
             "bytes_read": self.ingest.bytes_read,
             "bytes_stored": writer.stored_bytes,
             "commits": writer.commit_count,
@@ -201,40 +220,3 @@ class Session:
                 for partition, span in sorted(writer.totals.items())
             ],
         }
-
-    @contextmanager
-    def _opened(self, path: Path) -> Iterator[int]:
-        """Open an input; `-` is stdin, which stays open."""
-        if path == STDIN:
-            yield self.env.stdin_fd
-            return
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as exc:
-            raise Unreachable(str(path), exc.strerror or str(exc)) from exc
-        try:
-            yield handle
-        except IsADirectoryError as exc:
-            raise Unreachable(
-                str(path), "is a directory", hint=f"name the files: dataflare produce … -f {path}/X"
-            ) from exc
-        finally:
-            os.close(handle)
-
-    def _read_whole(self, handle: int, name: str) -> bytes:
-        limit = self.options.text.record_bytes_max
-        parts, size = [], 0
-        while chunk := os.read(handle, MIB):
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise RecordTooLarge(size, limit, where=f"{name}, not read further")
-        return b"".join(parts)
-
-
-def _size_of(path: Path) -> int:
-    """Return a file's size, 0 where it has none to show progress by."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

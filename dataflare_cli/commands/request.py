@@ -44,7 +44,7 @@ def command_of(
     parameters = [
         inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     ]
-    for each in dataclasses.fields(request):  # type: ignore[arg-type]
+    for each in _own_first(request):
         default = inspect.Parameter.empty if each.default is dataclasses.MISSING else each.default
         parameters.append(
             inspect.Parameter(
@@ -58,3 +58,13 @@ def command_of(
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     command.__doc__ = inspect.cleandoc(request.__doc__ or "")
     return command
+
+
+def _own_first(request: type) -> "list[dataclasses.Field[Any]]":
+    """Return a request's fields; what it shares with others comes after what is its own."""
+
+    def place(each: "dataclasses.Field[Any]") -> int:
+        homes = [each.name in inspect.get_annotations(home) for home in request.__mro__]
+        return homes.index(True)
+
+    return sorted(dataclasses.fields(request), key=place)

@@ -14,13 +14,13 @@ Invariants
   remember them twice, and its failure ends the run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.smart import Checked, NotRecordsError, scan_records
 from dataflare_cli.errors import ModuleFailed
-from dataflare_cli.model import GuestLimits, Lookback
+from dataflare_cli.model import NO_TIMESTAMP, GuestLimits, Lookback
 from dataflare_cli.smartmodule import abi
 from dataflare_cli.smartmodule.engine import CallFailedError, Instance, LoadedModule
 
@@ -49,6 +49,10 @@ class Given(Protocol):
     def check(self, raw: Bytes) -> Checked:
         """Look what a module's output begins with."""
         ...
+
+
+# What a look-back asks for, as windows, oldest first.
+Stored = Callable[[Lookback], Iterable[Given]]
 
 
 class Failure(NamedTuple):
@@ -93,7 +97,9 @@ class Chain:
         Raises:
             InvalidModule, InitFailed: one can't be started.
         """
-        self._links = [_Link(step, limits, goes_on, initial, log) for step in steps]
+        self._links = [
+            _Link(step, limits, goes_on=goes_on, initial=initial, log=log) for step in steps
+        ]
         self.goes_on = goes_on
 
     @property
@@ -101,8 +107,8 @@ class Chain:
         """Tell whether a module is to be fed stored records first."""
         return any(link.wants_look_back for link in self._links)
 
-    def look_back(self, stored: Callable[[Lookback], Bytes]) -> None:
-        """Feed every module what it asks for; `stored` gives records as modules read them.
+    def look_back(self, stored: Stored) -> None:
+        """Feed every module what it asks for, before its first records.
 
         Raises:
             InitFailed: a module refuses them.
@@ -111,14 +117,14 @@ class Chain:
             if link.wants_look_back:
                 link.look_back(stored)
 
-    def feed(self, raw: Bytes) -> None:
+    def feed(self, window: Given) -> None:
         """Feed every module that remembers more stored records.
 
         Raises:
             InitFailed: a module refuses them.
         """
         for link in self._links:
-            link.instance.look_back(raw)
+            link.instance.look_back(window.raw, window.base_offset, window.base_timestamp_ms)
 
     def process(self, window: Given) -> Outcome:
         """Run the records of a window through all modules.
@@ -155,13 +161,13 @@ class _Link:
         self,
         step: Step,
         limits: GuestLimits,
+        *,
         goes_on: bool,
         initial: bytes,
         log: Callable[[str, str], None],
     ) -> None:
         self._step, self._limits, self._goes_on = step, limits, goes_on
         self._log = log
-        self._stored: Callable[[Lookback], Bytes] | None = None
         self.name = step.module.name
         self.accumulator = initial if step.module.is_aggregate else None
         self._fuel_before = 0
@@ -175,26 +181,26 @@ class _Link:
     def fuel_used(self) -> int:
         return self._fuel_before + self.instance.fuel_used
 
-    def look_back(self, stored: Callable[[Lookback], Bytes]) -> None:
+    def look_back(self, stored: Stored) -> None:
         assert self._step.lookback is not None
-        self.instance.look_back(stored(self._step.lookback))
+        # Fluvio calls it also where nothing is stored.
+        self.instance.look_back(bytes(_COUNT_BYTES), 0, NO_TIMESTAMP)
+        for window in stored(self._step.lookback):
+            self.instance.look_back(window.raw, window.base_offset, window.base_timestamp_ms)
 
     def run(self, window: Given, raw: Bytes, count: int) -> tuple[Bytes, int, list[Failure]]:
         """Return what the module makes of records, and its failures."""
         before = self.accumulator
-        try:
-            made = self._call(window, raw, count)
-        except CallFailedError as exc:
-            return self._one_by_one(window, raw, count, exc)
-        if made.failure is None:
+        made = self._try(window, raw, count)
+        if isinstance(made, _Made) and made.fault is None:
             return made.raw, made.count, []
-        inputs = _Inputs(raw)
-        if not inputs.pass_failed(made.failure, window.base_offset):
-            # It names a record that it was not given: nothing can be said to come before it.
-            self.accumulator = before
-            exc = CallFailedError("output", "its error names a record that it was not given")
-            return self._one_by_one(window, raw, count, exc)
-        return self._rest(window, inputs, made)
+        return self._sort_out(window, _Inputs(raw), made, before)
+
+    def _try(self, window: Given, raw: Bytes, count: int) -> "_Made | CallFailedError":
+        try:
+            return self._call(window, raw, count)
+        except CallFailedError as exc:
+            return exc
 
     def _call(self, window: Given, raw: Bytes, count: int) -> "_Made":
         """Call the module once.
@@ -236,71 +242,74 @@ class _Link:
 
     # ------------------------------------------------------------------ failures
 
-    def _rest(
-        self, window: Given, inputs: "_Inputs", made: "_Made"
+    def _sort_out(
+        self,
+        window: Given,
+        inputs: "_Inputs",
+        made: "_Made | CallFailedError",
+        before: bytes | None,
     ) -> tuple[Bytes, int, list[Failure]]:
-        """Go on behind a record that the module said no to, if failures don't end the run."""
-        assert made.failure is not None
+        """Find out which records a module fails at, and go on behind them if that is wanted.
+
+        `made` is what became of the records that were taken, `before` the accumulator then.
+        """
         pieces = _Pieces()
-        pieces.add(made.raw, made.count)
-        failures = [self._failure("error", made.failure.render(), made.failure)]
+        failures: list[Failure] = []
         chunk = RETRY_RECORDS
-        while self._goes_on and inputs.left:
-            part, count = inputs.take(chunk)
-            before, chunk = self.accumulator, 2 * chunk
-            try:
-                made = self._call(window, part, count)
-                if made.failure is not None:
+        while True:
+            if isinstance(made, _Made) and made.fault is not None:
+                if inputs.pass_failed(made.fault, window.base_offset):
+                    pieces.add(made.raw, made.count)
+                    failures.append(self._failure("error", made.fault.render(), made.fault))
                     chunk = RETRY_RECORDS
-                    if not inputs.pass_failed(made.failure, window.base_offset):
-                        self.accumulator = before
-                        raise CallFailedError("output", "its error names no record of its input")
-            except CallFailedError as exc:
-                raw, count, failed = self._one_by_one(window, part, count, exc)
-                pieces.add(raw, count)
-                failures += failed
+                else:
+                    self.accumulator = before
+                    made = CallFailedError("output", "its error names a record it was not given")
+            elif isinstance(made, _Made):
+                pieces.add(made.raw, made.count)
                 inputs.pass_taken()
-                continue
-            pieces.add(made.raw, made.count)
-            if made.failure is not None:
-                failures.append(self._failure("error", made.failure.render(), made.failure))
-            else:
+                chunk *= 2
+            if isinstance(made, CallFailedError):
+                self._one_by_one(window, inputs.taken, made, pieces, failures)
                 inputs.pass_taken()
+            if not inputs.left or (failures and not self._goes_on):
+                break
+            part, count = inputs.take(chunk)
+            before = self.accumulator
+            made = self._try(window, part, count)
         joined, count = pieces.join()
         # So that it is the last that was checked.
         window.check(joined)
         return joined, count, failures
 
     def _one_by_one(
-        self, window: Given, raw: Bytes, count: int, failed: CallFailedError
-    ) -> tuple[Bytes, int, list[Failure]]:
+        self,
+        window: Given,
+        raw: bytes,
+        failed: CallFailedError,
+        pieces: "_Pieces",
+        failures: list[Failure],
+    ) -> None:
         """Give records one at a time to a module that failed at some of them together."""
-        data = bytes(raw)
         if self._step.module.has_look_back:
-            raise self._too_late(window, count, failed)
-        pieces = _Pieces()
-        failures: list[Failure] = []
+            raise self._too_late(window, failed)
         self._restart()
-        for part, fault in _singles(data, window.base_offset, self._kind_name):
-            try:
-                made = self._call(window, part, 1)
-            except CallFailedError as exc:
-                text = fault._replace(hint=exc.text).render()
-                failures.append(self._failure(exc.cause, text, fault))
+        for part, place in _singles(raw, window.base_offset, self._kind_name):
+            made = self._try(window, part, 1)
+            if isinstance(made, CallFailedError):
+                text = place._replace(hint=made.text).render()
+                failures.append(self._failure(made.cause, text, place))
                 self._restart()
             else:
                 pieces.add(made.raw, made.count)
-                if made.failure is not None:
+                if made.fault is not None:
                     # Whatever place it names, there was only this record.
-                    found = fault._replace(hint=made.failure.hint, kind=made.failure.kind)
+                    found = place._replace(hint=made.fault.hint, kind=made.fault.kind)
                     failures.append(self._failure("error", found.render(), found))
             if failures and not self._goes_on:
-                break
-        joined, count = pieces.join()
-        window.check(joined)
-        return joined, count, failures
+                return
 
-    def _too_late(self, window: Given, count: int, failed: CallFailedError) -> ModuleFailed:
+    def _too_late(self, window: Given, failed: CallFailedError) -> ModuleFailed:
         last = window.base_offset + window.record_count - 1
         return ModuleFailed(
             self.name,
@@ -335,11 +344,11 @@ class _Link:
 
 
 class _Made(NamedTuple):
-    """What one call made: valid until the next one."""
+    """What one call made, valid until the next one; the fault is that of the record after it."""
 
     raw: Bytes
-    count: int
-    failure: abi.RuntimeFault | None
+    count: int  # type: ignore[assignment]  # nobody asks how often something is in it
+    fault: abi.RuntimeFault | None
 
 
 class _Pieces:
@@ -372,11 +381,16 @@ class _Inputs:
         return self._next < len(self._records)
 
     def take(self, count: int) -> tuple[bytes, int]:
-        """Return the next records as a module is given them."""
+        """Return the next records as a module is given them, and how many it are."""
         self._end = min(self._next + count, len(self._records))
+        return self.taken, self._end - self._next
+
+    @property
+    def taken(self) -> bytes:
+        """What was taken last, less what was passed of it."""
         count = self._end - self._next
-        begin = self._begin(self._next)
-        return count.to_bytes(_COUNT_BYTES, "big") + self._data[begin : self._begin(self._end)], count
+        records = self._data[self._begin(self._next) : self._begin(self._end)]
+        return count.to_bytes(_COUNT_BYTES, "big") + records
 
     def pass_taken(self) -> None:
         """Note that all that was taken last is done."""
@@ -396,9 +410,7 @@ class _Inputs:
         return self._records[index - 1][1] if index else _COUNT_BYTES
 
 
-def _singles(
-    raw: bytes, base_offset: int, kind: str
-) -> "list[tuple[bytes, abi.RuntimeFault]]":
+def _singles(raw: bytes, base_offset: int, kind: str) -> "list[tuple[bytes, abi.RuntimeFault]]":
     """Return records, each as a module is given it alone, and what to say if it fails."""
     singles = []
     begin = _COUNT_BYTES

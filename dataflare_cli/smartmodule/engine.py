@@ -219,9 +219,7 @@ class LoadedModule:
         try:
             return Guest(self.module, memory_bytes_max=limits.memory_bytes, log=log)
         except InvalidWasmError as exc:
-            raise InvalidModule(
-                self.name, f"Failed to instantiate: {_one_line(str(exc))}"
-            ) from exc
+            raise InvalidModule(self.name, f"Failed to instantiate: {_one_line(str(exc))}") from exc
 
 
 class Instance:
@@ -294,7 +292,7 @@ class Instance:
             raise CallFailedError("code", abi.TRANSFORM_CODES.get(code, abi.TRANSFORM_CODES[-1]))
         return Output(self._view_output())
 
-    def look_back(self, raw: Bytes) -> None:
+    def look_back(self, raw: Bytes, base_offset: int, base_timestamp_ms: int) -> None:
         """Feed the module stored records, if it wants them.
 
         Raises:
@@ -302,7 +300,11 @@ class Instance:
         """
         if not self.loaded.has_look_back:
             return
-        parts = (self.envelope.head(0, len(raw)), raw, self.envelope.tail(0, None))
+        parts = (
+            self.envelope.head(base_offset, len(raw)),
+            raw,
+            self.envelope.tail(base_timestamp_ms, None),
+        )
         try:
             code = self._call("look_back", parts, self.loaded.version)
             if code == abi.LOOK_BACK_USER_ERROR:
@@ -350,9 +352,7 @@ class Instance:
             raise self._failed(exc, size) from None
         except IndexError:
             self.is_usable = False
-            raise CallFailedError(
-                "trap", "its alloc gave a place outside of its memory"
-            ) from None
+            raise CallFailedError("trap", "its alloc gave a place outside of its memory") from None
         if self.loaded.counts_fuel:
             self.fuel_used += self.guest.fuel_used
         self._output = self.guest.copied

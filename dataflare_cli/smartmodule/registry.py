@@ -13,7 +13,8 @@ Invariants
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +41,14 @@ class Found(NamedTuple):
 class Registry:
     """The stored modules, if there is a store, and the built-in ones."""
 
-    def __init__(self, catalog: Catalog | None) -> None:
-        self.catalog = catalog
+    def __init__(self, catalog: Callable[[], Catalog | None]) -> None:
+        """Take what opens the catalog: it is not asked for what needs none."""
+        self._open = catalog
+
+    @cached_property
+    def catalog(self) -> Catalog | None:
+        """The catalog of stored modules, if there is one."""
+        return self._open()
 
     def resolve(self, uses: str) -> Found:
         """Return the module that a name means.

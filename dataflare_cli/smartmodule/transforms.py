@@ -13,6 +13,7 @@ module's parameters are texts, and YAML would not say which text was meant.
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, NamedTuple
 
 from dataflare_cli.errors import ConfigError, UsageError
@@ -24,12 +25,21 @@ LOOKBACK_LAST_MAX = 2**32 - 1
 STEPS_MAX = 64
 
 
+class Origin(Enum):
+    """Where a step's module is looked for."""
+
+    REGISTRY = "registry"
+    FILE = "file"
+    BUILT_IN = "built-in"
+
+
 class StepSpec(NamedTuple):
     """One step of a chain: which module, with which parameters and look-back."""
 
     uses: str
-    params: dict[str, str] = {}
+    params: Mapping[str, str]
     lookback: Lookback | None = None
+    origin: Origin = Origin.REGISTRY
 
 
 def parse_transforms(text: bytes, where: str) -> list[StepSpec]:

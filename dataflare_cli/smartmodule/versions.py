@@ -43,11 +43,8 @@ def best(requirement: str, versions: Iterable[str]) -> str | None:
     """
     tests = [_test(part, requirement) for part in requirement.split(",")]
     wants_early = "-" in requirement
-    found = [
-        (version, text)
-        for text in versions
-        if (version := parse_version(text)) and all(test(version) for test in tests)
-    ]
+    known = [(parse_version(text), text) for text in versions]
+    found = [each for each in known if all(test(each[0]) for test in tests)]
     released = [each for each in found if each[0].prerelease is None]
     if not wants_early and (released or requirement != "*"):
         found = released

@@ -17,16 +17,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fcntl import fcntl
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from dataflare_cli import codec
 from dataflare_cli.codec.lines import Problem, TextOptions
 from dataflare_cli.errors import DataError, RecordTooLarge
 from dataflare_cli.model import KIB, MIB, NO_TIMESTAMP, Codec, Record
-from dataflare_cli.stream.writer import Portion, TopicWriter
+from dataflare_cli.stream.writer import Portion
 from dataflare_cli.text.inputs import BadInput, Imported
 
 if TYPE_CHECKING:
+    from dataflare_cli.stream.stage import Stage
     from dataflare_cli.text.inputs import Importer
 
 BLOCK_BYTES = MIB
@@ -61,17 +62,41 @@ class IngestOptions:
     keep_source: bool = False  # hand the input bytes on with its portion (--tee)
 
 
+class Target(Protocol):
+    """What takes portions: a `TopicWriter`, or whatever shows them."""
+
+    wake_fd: int  # readable when `check` has something to say; -1: it never has
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether a portion put now would be taken at once."""
+        ...
+
+    def check(self) -> None:
+        """Raise what keeps it from taking more, if anything does."""
+        ...
+
+    def put(self, portion: Portion) -> None:
+        """Take a portion."""
+        ...
+
+
 class Ingest:
-    """Feeds one writer from any number of inputs."""
+    """Feeds one target from any number of inputs."""
 
     def __init__(
         self,
-        writer: TopicWriter,
+        writer: Target,
         options: IngestOptions,
         *,
         on_bad: Callable[[BadRecord], None],
+        stage: "Stage[Any] | None" = None,
     ) -> None:
         self.writer, self.options = writer, options
+        # Where records go first; what it delivers goes to the writer.
+        self._stage = stage
+        # What goes through SmartModules is compressed afterwards.
+        self._compression = Codec.NONE if stage is not None else options.compression
         self.bad_count = 0
         self.line_count = 0
         self.bytes_read = 0
@@ -97,12 +122,14 @@ class Ingest:
             consumed = self._encode(buffer, name, first_line, final=final, keep=keep)
             del buffer[:consumed]
             if not (is_full and consumed):
+                self._drain()
                 self._refuse_endless_line(buffer, name, first_line)
 
     def lines(self, data: bytes, name: str) -> None:
         """Store delimited text that is there already; its last line may lack the delimiter."""
         self.bytes_read += len(data)
         self._encode(bytearray(data), name, 0, final=True, keep=0)
+        self._drain()
 
     def raw(self, data: bytes, name: str) -> None:
         """Store a whole input as one record."""
@@ -113,6 +140,7 @@ class Ingest:
         self.line_count += 1
         self.bytes_read += len(data)
         self._put_records([(record, None)], data)
+        self._drain()
 
     def imported(self, handle: int, name: str, importer: "Importer") -> None:
         """Store the records of an input format, to its end; bad ones are reported and left out.
@@ -128,6 +156,8 @@ class Ingest:
             if final:
                 records += self._good_ones(importer.finish(), name)
             self._put_records(records, data)
+            if final or len(data) < self._block_bytes:
+                self._drain()
             if importer.broken:
                 raise DataError(f"{name} can't be read any further", hint="see the line above")
 
@@ -172,7 +202,7 @@ class Ingest:
             self._put([], source)
 
     def _seal(self, records: list[Record]) -> bytearray:
-        return codec.encode_frame(records, codec=self.options.compression)
+        return codec.encode_frame(records, codec=self._compression)
 
     def _pick(self, key: bytes | None, wanted: int | None) -> tuple[int, int]:
         text = self.options.text
@@ -186,7 +216,16 @@ class Ingest:
         return time.time_ns() // 1_000_000 if given is None else given
 
     def _put(self, frames: list[tuple[int, bytearray]], source: bytes) -> None:
-        self.writer.put(Portion(frames, source if self.options.keep_source else b""))
+        kept = source if self.options.keep_source else b""
+        if self._stage is not None:
+            self._stage.put(frames, kept)
+        else:
+            self.writer.put(Portion(frames, kept))
+
+    def _drain(self) -> None:
+        """Hand on what the stage still works on: nothing more may come for long."""
+        if self._stage is not None:
+            self._stage.drain()
 
     def _encode(
         self, buffer: bytearray, name: str, first_line: int, *, final: bool, keep: int
@@ -224,7 +263,7 @@ class Ingest:
             record_count=payload.record_count,
             base_timestamp_ms=timestamp_ms,
             max_timestamp_ms=timestamp_ms,
-            codec=self.options.compression,
+            codec=self._compression,
         )
         return payload.partition, frame
 
@@ -325,7 +364,8 @@ class Ingest:
         is_file = stat.S_ISREG(os.fstat(handle).st_mode)
         poller = select.poll()
         poller.register(handle, select.POLLIN)
-        poller.register(self.writer.wake_fd, select.POLLIN)
+        if self.writer.wake_fd >= 0:
+            poller.register(self.writer.wake_fd, select.POLLIN)
         with suppress(OSError):
             # A larger pipe lets the other side run while we encode; best effort.
             fcntl(handle, _F_SETPIPE_SZ, BLOCK_BYTES)

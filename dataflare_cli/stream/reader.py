@@ -113,6 +113,10 @@ class Reader:
         self._discover_due = 0.0
         # Called when everything there was has been handed on, before waiting for more.
         self.on_idle: Callable[[], None] = lambda: None
+        # What a run's records in a range become, for `merged`.
+        self.expand: Callable[[Track, Run, int, int], Iterator[Record]] = (
+            lambda _track, run, start, stop: run.records(start, stop)
+        )
         self._grows = grows
         self._run_bytes = RUN_BYTES_MAX
         self._generation = log.store.generation
@@ -162,7 +166,7 @@ class Reader:
         while (run := self._read(track)) is not None:
             self.limits.check()
             stop = min(track.end, run.next_offset)
-            yield from run.records(track.offset, stop)
+            yield from self.expand(track, run, track.offset, stop)
             track.offset = max(track.offset, stop)
 
     def _read(self, track: Track) -> "Run | None":

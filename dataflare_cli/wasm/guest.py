@@ -87,9 +87,9 @@ class GuestModule:
                     raise InvalidWasmError(str(exc)) from exc
             return self._compiled[settings]
 
-    def start(self, store_of: "Callable[[Settings], tuple[KeptStore, list[wasmtime.Func]]]") -> (
-        tuple[KeptStore, wasmtime.Instance, Settings]
-    ):
+    def start(
+        self, store_of: "Callable[[Settings], tuple[KeptStore, list[wasmtime.Func]]]"
+    ) -> tuple[KeptStore, wasmtime.Instance, Settings]:
         """Instantiate in a store that the caller prepares; with less address space if need be.
 
         Raises:
@@ -141,7 +141,7 @@ class Guest:
         self._functions = {
             name: item for name, item in exports.items() if isinstance(item, wasmtime.Func)
         }
-        memory = exports["memory"] if "memory" in exports else None
+        memory = exports.get("memory")
         if not isinstance(memory, wasmtime.Memory):
             raise InvalidWasmError("it exports no memory")
         self._memory = memory
@@ -243,7 +243,7 @@ class Guest:
         if name == COPY_RECORDS:
             if signature != Signature(("i32", "i32"), ()):
                 raise InvalidWasmError(f"its import {name} is not a function of (i32, i32)")
-            call = _note_in(self._copied)
+            call: Callable[..., int | None] = _note_in(self._copied)
         elif module == wasi.MODULE:
             call = host.function(name or "", len(signature.results))
         else:

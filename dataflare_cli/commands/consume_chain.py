@@ -1,0 +1,202 @@
+"""Consuming through SmartModules: what becomes of a run, printed, failures dealt with.
+
+Two ways. A chain that keeps nothing from record to record, in a format that the kernel
+renders, is worked on by all cores, a run each; everything else happens run by run in this
+thread.
+
+A track's `seen` moves only when what its records became is written, and the dead letters of
+those that failed are stored.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from dataflare_cli.commands.chain_options import Chosen, finish_policy, policy_of
+from dataflare_cli.log.facade import now
+from dataflare_cli.model import Record
+from dataflare_cli.smartmodule.chain import Failure
+from dataflare_cli.stream.failures import Place
+from dataflare_cli.stream.lookback import stored_windows
+from dataflare_cli.stream.pipeline import Pipeline, core_count
+from dataflare_cli.stream.reader import Reader, Track
+from dataflare_cli.stream.transform import Needs, Transform, Transformed, needs_of
+
+if TYPE_CHECKING:
+    from dataflare_cli.codec.program import Program
+    from dataflare_cli.codec.runs import Run
+    from dataflare_cli.commands.consume_run import Session
+
+_UNLIMITED = 0xFFFFFFFF
+
+
+class _Job(NamedTuple):
+    """A stretch of a run to be transformed and rendered."""
+
+    track: Track
+    run: "Run"
+    start: int
+    stop: int
+
+
+class _Piece(NamedTuple):
+    """What a window of it became."""
+
+    data: bytes
+    next_offset: int
+    failures: list[Failure]
+
+
+class ChainPrinter:
+    """The chains of a session's tracks."""
+
+    def __init__(self, session: "Session", chosen: Chosen) -> None:
+        self._session, self._plan = session, chosen.plan
+        names = {topic.name for topic in session.topics}
+        self.policy = policy_of(session.env, chosen, session.log, names)
+        self._needs = self._find_needs()
+        self._transforms: dict[int, Transform] = {}
+        self._thread = threading.local()
+        self._pipeline: Pipeline[_Job, list[_Piece]] | None = None
+        self._seen_count = 0
+
+    def begin(self, reader: Reader) -> None:
+        """Start the first chain, so that what is wrong with it is said at once."""
+        if reader.tracks:
+            self._transform(reader.tracks[0])
+        session = self._session
+        program = session.output.program
+        is_parallel = self._plan.is_stateless and core_count() > 1 and program is not None
+        if is_parallel and session.left is None and not session.looks_into_records:
+            self._pipeline = Pipeline(self._work, self._deliver, workers=core_count())
+
+    def print_run(self, track: Track, run: "Run") -> None:
+        """Print what a run becomes, or have it done."""
+        stop = min(track.end, run.next_offset)
+        start = track.offset
+        if self._pipeline is not None:
+            # Read on behind it; `seen` follows when it is written.
+            track.offset = stop
+            self._pipeline.put(_Job(track, run, start, stop))
+            return
+        for made in self._transform(track).windows(run, start, stop):
+            self._print(track, run, made)
+            if self._session.left == 0:
+                return
+
+    def records(self, track: Track, run: "Run", start: int, stop: int) -> Iterator[Record]:
+        """Yield what a run becomes, record by record."""
+        for made in self._transform(track).windows(run, start, stop):
+            yield from made.outputs.records()
+            self._fail(track, run, made.failures)
+
+    def drain(self) -> None:
+        """Print everything that is under way."""
+        if self._pipeline is not None:
+            self._pipeline.drain()
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+
+    def finish(self) -> None:
+        """Say how many records were left out.
+
+        Raises:
+            PartialFailure: some were.
+        """
+        finish_policy(self._session.env, self.policy, self._seen_count)
+
+    # ------------------------------------------------------------------ printing
+
+    def _print(self, track: Track, run: "Run", made: Transformed) -> None:
+        session = self._session
+        program = session.formatters[track.topic.topic_id].program
+        next_offset = made.next_offset
+        if program is None or session.looks_into_records:
+            ended = session.print_records(track, made.outputs.records())
+        else:
+            ended = self._render(track, made, program)
+        if ended is not None:
+            next_offset = ended + 1
+        self._seen_count += next_offset - track.offset
+        self._fail(track, run, [each for each in made.failures if each.offset <= next_offset])
+        track.advance(next_offset)
+
+    def _render(self, track: Track, made: Transformed, program: "Program") -> int | None:
+        """Write outputs; return the offset of the last one if the limit was reached with it."""
+        session, outputs = self._session, made.outputs
+        first = 0
+        while first < outputs.record_count:
+            count_max = _UNLIMITED if session.left is None else session.left
+            written = outputs.render(
+                program, partition=track.partition, first=first, count_max=count_max
+            )
+            session.env.write(written.data)
+            count, first = written.next_index - first, written.next_index
+            if session.left is not None:
+                session.left -= count
+                if session.left == 0:
+                    return outputs.offset_of(first - 1)
+        return None
+
+    def _fail(self, track: Track, run: "Run", failures: list[Failure]) -> None:
+        self.policy.take(
+            Place(track.topic.name, track.partition),
+            failures,
+            lambda offset: next(run.records(offset, offset + 1), None),
+        )
+
+    # ------------------------------------------------------------------ parallel
+
+    def _work(self, job: _Job) -> list[_Piece]:
+        """Transform and render a run; in any thread, with a chain of its own."""
+        transform: Transform | None = getattr(self._thread, "transform", None)
+        if transform is None:
+            transform = Transform(self._plan, self._plan.start(), self._needs)
+            self._thread.transform = transform
+        program = self._session.formatters[job.track.topic.topic_id].program
+        assert program is not None
+        pieces = []
+        for made in transform.windows(job.run, job.start, job.stop):
+            parts, first = [], 0
+            while first < made.outputs.record_count:
+                data, first = made.outputs.render(
+                    program, partition=job.track.partition, first=first, count_max=_UNLIMITED
+                )
+                parts.append(bytes(data))
+            pieces.append(_Piece(b"".join(parts), made.next_offset, made.failures))
+        return pieces
+
+    def _deliver(self, job: _Job, pieces: list[_Piece]) -> None:
+        for data, next_offset, failures in pieces:
+            self._session.env.write(data)
+            self._fail(job.track, job.run, failures)
+            job.track.seen = next_offset - 1
+        self._seen_count += job.stop - job.start
+
+    # ------------------------------------------------------------------- chains
+
+    def _transform(self, track: Track) -> Transform:
+        """Return the chain of a track: its own, unless none of it remembers anything."""
+        key = -1 if self._plan.is_stateless else track.partition_id
+        if key not in self._transforms:
+            session, before = self._session, track.offset
+            chain = self._plan.start(
+                lambda lookback: stored_windows(
+                    session.log, track.topic, track.partition, before, lookback, now_ms=now()
+                )
+            )
+            self._transforms[key] = Transform(self._plan, chain, self._needs)
+        return self._transforms[key]
+
+    def _find_needs(self) -> Needs:
+        """Return what the output shows beside keys and values."""
+        session = self._session
+        stops_inside = session.left is not None and session.request.consumer is not None
+        return needs_of(
+            session.output.program,
+            is_csv=(session.request.output or "").lower() == "csv",
+            is_exact=session.looks_into_records or stops_inside,
+        )

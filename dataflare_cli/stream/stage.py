@@ -1,0 +1,165 @@
+"""The stage: frames that are not stored yet go through a chain, on their way from an input.
+
+What is made of them is the caller's choice: frames for a topic, text for stdout. A frame
+has no offsets yet; modules see the number of the record in its partition of the input, from
+0, and failures name it.
+
+Invariants
+- What is made is delivered in the order of the input, in the thread that puts.
+- Of a frame with a failure that ends the run, what came before it is delivered first.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from dataflare_cli import codec
+from dataflare_cli.codec.runs import Run
+from dataflare_cli.codec.smart import Outputs
+from dataflare_cli.log.keys import log_key
+from dataflare_cli.model import Codec, Record
+from dataflare_cli.smartmodule.chain import Failure, Stored
+from dataflare_cli.stream.failures import FailurePolicy, Place
+from dataflare_cli.stream.pipeline import Pipeline, core_count
+from dataflare_cli.stream.transform import ChainPlan, Needs, Transform
+
+Made = TypeVar("Made")
+Frames = Sequence[tuple[int, bytearray]]
+# Where a frame of no log says that it lies.
+_NOWHERE = 0
+
+
+class _Job(NamedTuple):
+    """Numbered frames and their partitions, and the input that they came from."""
+
+    frames: Frames
+    source: bytes
+
+
+class _Done(NamedTuple, Generic[Made]):
+    made: list[Made]
+    failures: list[tuple[int, Run, list[Failure]]]
+
+
+class Stage(Generic[Made]):
+    """A chain between an input and whatever takes what it makes."""
+
+    def __init__(
+        self,
+        plan: ChainPlan,
+        policy: FailurePolicy,
+        *,
+        topic: str,
+        needs: Needs,
+        stored: Callable[[int], Stored] | None,
+        make: Callable[[int, Outputs], list[Made]],
+        deliver: Callable[[list[Made], bytes], None],
+    ) -> None:
+        """Start the first chain; `stored` gives what a partition has for look-backs.
+
+        Raises:
+            InvalidModule, InitFailed: a module can't be started.
+        """
+        self._plan, self._policy, self._topic = plan, policy, topic
+        self._needs, self._stored = needs, stored
+        self._make, self._deliver_made = make, deliver
+        self._counts: dict[int, int] = {}
+        self._transforms: dict[int, Transform] = {}
+        self._thread = threading.local()
+        self._pipeline: Pipeline[_Job, _Done[Made]] | None = None
+        if plan.is_stateless:
+            self._thread.transform = self._start(_NOWHERE)
+            if core_count() > 1:
+                self._pipeline = Pipeline(self._work, self._deliver, workers=core_count())
+        else:
+            self._transforms[_NOWHERE] = self._start(_NOWHERE)
+
+    @property
+    def record_count(self) -> int:
+        """Return how many records went in."""
+        return sum(self._counts.values())
+
+    def put(self, frames: Frames, source: bytes) -> None:
+        """Take on sealed frames; what they become is delivered now or later.
+
+        Raises:
+            ModuleFailed, …: what ends the run.
+        """
+        job = _Job([self._numbered(*each) for each in frames], source)
+        if self._pipeline is not None:
+            self._pipeline.put(job)
+        else:
+            self._deliver(job, self._work(job))
+
+    def drain(self) -> None:
+        """Deliver everything; raises as `put`."""
+        if self._pipeline is not None:
+            self._pipeline.drain()
+
+    def close(self) -> None:
+        """Give up what was not delivered, and end the threads."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+
+    def _numbered(self, partition: int, frame: bytearray) -> tuple[int, bytearray]:
+        count = self._counts.get(partition, 0)
+        codec.stamp(frame, base_offset=count, appended_ms=0)
+        header = codec.read_header(frame, codec.PREFIX_BYTES)
+        self._counts[partition] = count + header.record_count
+        return partition, frame
+
+    def _work(self, job: _Job) -> _Done[Made]:
+        done: _Done[Made] = _Done([], [])
+        for partition, frame in job.frames:
+            base_offset = codec.read_header(frame, codec.PREFIX_BYTES).base_offset
+            run = codec.load_run([log_key(_NOWHERE, base_offset), frame])
+            windows = self._transform(partition).windows(run, base_offset, run.next_offset)
+            for outputs, _, failures in windows:
+                done.made.extend(self._make(partition, outputs))
+                if failures:
+                    done.failures.append((partition, run, failures))
+            if done.failures and not self._plan.goes_on:
+                break
+        return done
+
+    def _deliver(self, job: _Job, done: _Done[Made]) -> None:
+        self._deliver_made(done.made, job.source)
+        for partition, run, failures in done.failures:
+
+            def source(offset: int, run: Run = run) -> Record | None:
+                return next(run.records(offset, offset + 1), None)
+
+            self._policy.take(Place(self._topic, partition), failures, source)
+
+    def _transform(self, partition: int) -> Transform:
+        """Return the chain of a partition, or of this thread if it remembers nothing."""
+        if self._plan.is_stateless:
+            transform: Transform | None = getattr(self._thread, "transform", None)
+            if transform is None:
+                transform = self._thread.transform = self._start(partition)
+            return transform
+        if partition not in self._transforms:
+            self._transforms[partition] = self._start(partition)
+        return self._transforms[partition]
+
+    def _start(self, partition: int) -> Transform:
+        stored = None if self._stored is None else self._stored(partition)
+        return Transform(self._plan, self._plan.start(stored), self._needs)
+
+
+def pack_frames(outputs: Outputs, *, compression: Codec, batch_bytes_max: int) -> list[bytearray]:
+    """Return outputs as sealed frames."""
+    frames, first = [], 0
+    while first < outputs.record_count:
+        packed = outputs.pack(first=first, batch_bytes_max=batch_bytes_max)
+        first = packed.next_index
+        frames.append(
+            codec.seal(
+                packed.frame,
+                record_count=packed.record_count,
+                base_timestamp_ms=packed.base_timestamp_ms,
+                max_timestamp_ms=packed.max_timestamp_ms,
+                codec=compression,
+            )
+        )
+    return frames
