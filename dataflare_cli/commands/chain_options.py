@@ -240,7 +240,7 @@ def chain_steps(env: Environment, options: ModuleOptions) -> "list[StepSpec]":
     from dataflare_cli.smartmodule.transforms import parse_transform_line, parse_transforms
 
     if options.transforms is not None:
-        return parse_transforms(_read(env.cwd / options.transforms), str(options.transforms))
+        return parse_transforms(read_file(env.cwd / options.transforms), str(options.transforms))
     return [parse_transform_line(line) for line in options.transforms_line or ()]
 
 
@@ -375,10 +375,15 @@ def _variable(env: Environment, name: str) -> str:
 
 
 def _file(path: Path) -> str:
-    return _read(path, PARAM_BYTES_MAX).decode("utf-8", "surrogateescape").removesuffix("\n")
+    return read_file(path, PARAM_BYTES_MAX).decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
-def _read(path: Path, bytes_max: int = TRANSFORMS_BYTES_MAX) -> bytes:
+def read_file(path: Path, bytes_max: int = TRANSFORMS_BYTES_MAX) -> bytes:
+    """Read a file that somebody wrote by hand.
+
+    Raises:
+        NotFound, Unreachable, ConfigError: not there, not to be read, or too large.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(bytes_max + 1)

@@ -15,6 +15,7 @@ from dataflare_cli.model import NO_TIMESTAMP, PartitionInfo, Topic
 from dataflare_cli.text.time import format_time
 
 if TYPE_CHECKING:
+    from dataflare_cli.catalog import Catalog
     from dataflare_cli.log import Log
     from dataflare_cli.store import Store
 
@@ -31,6 +32,15 @@ def existing_store(env: Environment, *, read_only: bool) -> "Store | None":
         env.say(f"nothing is stored in {path} yet")
         return None
     return env.open_store(create=False, read_only=read_only)
+
+
+def quiet_catalog(env: Environment) -> "Catalog | None":
+    """Return the catalog of the data directory; None, and no word, if there is none."""
+    from dataflare_cli.catalog import Catalog
+
+    if _is_missing(env.settings.data_dir):
+        return None
+    return Catalog(env.open_store(create=False, read_only=True))
 
 
 def store_with(env: Environment, kind: str, name: str, *, read_only: bool = False) -> "Store":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from dataflare_cli.catalog import Catalog
 from dataflare_cli.commands.chain_options import (
     ChainOptions,
     Chosen,
@@ -32,12 +33,11 @@ from dataflare_cli.commands.output_options import (
     settle_output,
 )
 from dataflare_cli.commands.request import argument, command_of
-from dataflare_cli.commands.stored import existing_store
+from dataflare_cli.commands.stored import quiet_catalog
 from dataflare_cli.errors import PartialFailure
 from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
 
 if TYPE_CHECKING:
-    from dataflare_cli.catalog import Catalog
     from dataflare_cli.codec.smart import Outputs
     from dataflare_cli.model import Record
     from dataflare_cli.stream.failures import FailurePolicy
@@ -151,11 +151,11 @@ class _Session:
 
         return Chosen(ChainPlan((), read_limits(self.request)), None)
 
-    def _catalog(self) -> "Catalog | None":
-        from dataflare_cli.catalog import Catalog
-
-        store = existing_store(self.env, read_only=self._dead_letters is None)
-        return None if store is None else Catalog(store)
+    def _catalog(self) -> Catalog | None:
+        """Open the data directory only for what is in it: jq needs none."""
+        if self._dead_letters is None:
+            return quiet_catalog(self.env)
+        return Catalog(self.env.open_store(create=True))
 
     def _policy(self, chosen: Chosen) -> "FailurePolicy":
         from dataflare_cli.log import Log

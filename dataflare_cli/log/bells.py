@@ -20,6 +20,8 @@ POLL_S_WITH_BELL = 1.0
 POLL_S_WITHOUT_BELL = 0.05
 _IN_MODIFY = 0x2
 _EVENTS_BYTES = 65_536
+# Not a topic's: ids of topics begin with 1. Rung when SmartModules come or go.
+CATALOG_BELL = 0
 _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 

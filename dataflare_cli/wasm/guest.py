@@ -73,10 +73,13 @@ class GuestModule:
         # (module, name, type) of each; the type is None for what is no function.
         self.imports = [(each.module, each.name, _signature(each.type)) for each in module.imports]
         self.exports = {each.name: _signature(each.type) for each in module.exports}
-        self.has_memory = any(
-            each.name == "memory" and isinstance(each.type, wasmtime.MemoryType)
-            for each in module.exports
-        )
+        # Of the exported memory: the least and the most (None: no limit) it may have.
+        self.memory_pages: tuple[int, int | None] = (0, 0)
+        self.has_memory = False
+        for each in module.exports:
+            if each.name == "memory" and isinstance(each.type, wasmtime.MemoryType):
+                self.has_memory = True
+                self.memory_pages = (each.type.limits.min, each.type.limits.max)
 
     def _module(self, settings: Settings) -> wasmtime.Module:
         with self._lock:

@@ -1,0 +1,457 @@
+"""`dataflare smartmodule`: which SmartModules there are, and what they are."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dataflare_cli.catalog import Catalog, check_name
+from dataflare_cli.commands.context import Environment
+from dataflare_cli.commands.render import Column, show_list, show_one, table_lines
+from dataflare_cli.commands.shared import (
+    DryRunOption,
+    OutputOption,
+    environment,
+    noun,
+)
+from dataflare_cli.commands.stored import (
+    NOTHING_DONE,
+    existing_store,
+    quiet_catalog,
+    shown_time,
+    store_with,
+)
+from dataflare_cli.errors import (
+    AlreadyExists,
+    DataflareError,
+    NotFound,
+    PartialFailure,
+    Unreachable,
+    UsageError,
+)
+from dataflare_cli.log.bells import CATALOG_BELL, ring
+from dataflare_cli.model import SmartModule
+from dataflare_cli.text.units import format_bytes
+
+if TYPE_CHECKING:
+    from dataflare_cli.model import Package
+    from dataflare_cli.smartmodule.inspection import Inspection
+    from dataflare_cli.smartmodule.registry import Found
+
+app = noun("Manage, build and test SmartModules: WASM that records are run through.")
+
+COLUMNS: tuple[Column, ...] = (
+    ("SMARTMODULE", "shown_name"),
+    ("SIZE", lambda row: format_bytes(row["size_bytes"])),
+    ("KIND", "kind"),
+    ("CREATED", lambda row: shown_time(row["created_ms"])),
+)
+BUILTIN_COLUMNS: tuple[Column, ...] = (
+    ("SMARTMODULE", "name"),
+    ("KIND", "kind"),
+    ("SIZE", lambda row: format_bytes(row["size_bytes"])),
+    ("SUMMARY", "summary"),
+)
+FIELDS: tuple[Column, ...] = (
+    ("Name", "name"),
+    ("Package", lambda row: row["package"] or "none"),
+    ("Summary", "summary"),
+    ("Kind", "kind"),
+    ("ABI", _abi_text),
+    ("Exports", lambda row: ", ".join(row["exports"])),
+    ("Imports", lambda row: ", ".join(row["imports"])),
+    ("Memory", _memory_text),
+    ("Stateless", "stateless"),
+    ("SDK", lambda row: row["sdk"] or "unknown"),
+    ("Size", lambda row: format_bytes(row["size_bytes"])),
+    ("SHA-256", "sha256"),
+    ("Origin", "origin"),
+)
+PARAM_COLUMNS: tuple[Column, ...] = (
+    ("PARAMETER", "name"),
+    ("DEFAULT", _default_text),
+    ("DESCRIPTION", "description"),
+)
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="SMARTMODULE", help="Its name: NAME, GROUP/NAME or …@VERSION")
+]
+
+
+@app.command()
+def create(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Its name; a package without one has its own"),
+    ] = None,
+    *,
+    wasm_file: Annotated[
+        Path | None, typer.Option("--wasm-file", metavar="FILE", help="The module")
+    ] = None,
+    package: Annotated[
+        Path | None,
+        typer.Option(
+            "--package",
+            metavar="DIRECTORY",
+            help="The directory of its SmartModule.toml; without --wasm-file what was built there",
+        ),
+    ] = None,
+    no_replace: Annotated[
+        bool, typer.Option("--no-replace", help="It is an error if there is one of that name")
+    ] = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Store a SmartModule, after looking whether it is one; one of the same name is replaced.
+
+    Example:
+      dataflare smartmodule create upper --wasm-file upper.wasm
+      dataflare smartmodule create --package ./my-filter
+    """
+    env = environment(ctx)
+    from dataflare_cli.smartmodule.registry import described
+
+    found, about = _read_source(env, wasm_file, package)
+    stored_name = _stored_name(name, about)
+    module = described(stored_name, found, about)
+    if dry_run or no_replace:
+        store = existing_store(env, read_only=True) if dry_run else env.open_store(create=True)
+        taken = store is not None and stored_name in {
+            each.name for each in Catalog(store).smartmodules()
+        }
+        if taken and no_replace:
+            raise AlreadyExists("smartmodule", stored_name, hint="leave --no-replace out")
+        if dry_run:
+            verb = "replaced" if taken else "created"
+            env.print(f'smartmodule "{stored_name}" would be {verb}; {NOTHING_DONE}')
+            return
+    store = env.open_store(create=True)
+    before = Catalog(store).put_smartmodule(module, found.wasm)
+    ring(store.path, CATALOG_BELL)
+    env.print(f'smartmodule "{stored_name}" has been created.')
+    if before is not None and before.sha256 != module.sha256:
+        env.say(f"it took the place of one with the SHA-256 {before.sha256}")
+
+
+@app.command(name="list")
+def list_(
+    ctx: typer.Context,
+    *,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", metavar="TEXT", help="Only names that contain this")
+    ] = None,
+    builtin: Annotated[bool, typer.Option("--builtin", help="Those that come with dataflare")] = (
+        False
+    ),
+    output: OutputOption = "table",
+) -> None:
+    """List stored SmartModules, or those that are built in.
+
+    Fields of -O json: name, sha256, size_bytes, kind, created_ms, package, and Fluvio's spec;
+    with --builtin: name, version, kind, summary, params, stateless, size_bytes, sha256.
+
+    Example:
+      dataflare smartmodule list --builtin
+      dataflare smartmodule list -O json | jq -r '.[].name'
+    """
+    env = environment(ctx)
+    if builtin:
+        rows = [row for row in _builtin_rows() if filter_ is None or filter_ in row["name"]]
+        show_list(env, rows, BUILTIN_COLUMNS, output, empty="no smartmodules", spare=("SIZE",))
+        return
+    store = existing_store(env, read_only=True)
+    stored = [] if store is None else Catalog(store).smartmodules()
+    rows = [_row(module) for module in stored if filter_ is None or filter_ in module.shown_name]
+    show_list(env, rows, COLUMNS, output, empty="no smartmodules", spare=("CREATED", "KIND"))
+
+
+@app.command()
+def describe(
+    ctx: typer.Context, smartmodule: NameArgument, *, output: OutputOption = "table"
+) -> None:
+    """Show a SmartModule, stored or built in: what it is, and its parameters.
+
+    Example:
+      dataflare smartmodule describe redact
+      dataflare smartmodule describe my-group/my-filter@^0.1 -O json
+    """
+    env = environment(ctx)
+    _show(env, _find(env, smartmodule), output)
+
+
+@app.command()
+def inspect(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="FILE|SMARTMODULE", help="A .wasm, or a name")],
+    *,
+    output: OutputOption = "table",
+) -> None:
+    """Tell of any WASM file, or of a SmartModule, what it is: kind, ABI, imports, memory, SDK.
+
+    Fields of -O json: name, origin, package, kind, generation, abi_version, has_init,
+    has_look_back, stateless, imports, exports, memory_bytes, memory_bytes_max, params, summary,
+    size_bytes, sha256, sdk, output_freed.
+
+    Example:
+      dataflare smartmodule inspect target/wasm32-unknown-unknown/release/my_filter.wasm
+    """
+    env = environment(ctx)
+    from dataflare_cli.smartmodule.registry import read_module
+
+    path = env.cwd / target
+    is_file = path.is_file() or target.endswith(".wasm")
+    _show(env, read_module(path) if is_file else _find(env, target), output)
+
+
+@app.command()
+def delete(
+    ctx: typer.Context,
+    smartmodules: Annotated[
+        list[str], typer.Argument(metavar="SMARTMODULE...", help="Their names")
+    ],
+    *,
+    continue_on_error: Annotated[
+        bool, typer.Option("-c", "--continue-on-error", help="Go on with the next name")
+    ] = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Delete stored SmartModules; topics and records are not touched.
+
+    Example:
+      dataflare smartmodule delete upper
+    """
+    env = environment(ctx)
+    failures: list[DataflareError] = []
+    for name in smartmodules:
+        try:
+            _delete(env, name, dry_run=dry_run)
+        except NotFound as exc:
+            if not continue_on_error:
+                raise
+            env.warn(exc.message)
+            failures.append(exc)
+    if dry_run:
+        env.print(NOTHING_DONE)
+    if failures:
+        message = "Failed deleting SmartModule(s). Check previous errors."
+        if len(failures) == len(smartmodules):
+            raise DataflareError(message)
+        raise PartialFailure(message, failed=len(failures), total=len(smartmodules))
+
+
+@app.command()
+def watch(
+    ctx: typer.Context,
+    *,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="DURATION", help="Stop after so long (124)")
+    ] = None,
+    output: OutputOption = "table",
+) -> None:
+    """Print stored SmartModules, then every one that is created, replaced or deleted.
+
+    With -O json one object a line: event (present, created, replaced, deleted) and smartmodule.
+
+    Example:
+      dataflare smartmodule watch
+    """
+    from dataflare_cli.commands.smartmodule_watch import watch as run
+
+    run(environment(ctx), output, timeout)
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    smartmodule: NameArgument,
+    *,
+    file: Annotated[
+        Path | None, typer.Option("-f", "--file", metavar="FILE", help="Where to (else: stdout)")
+    ] = None,
+) -> None:
+    """Write a SmartModule's WASM to a file, stored or built in: it runs on Fluvio, too.
+
+    Example:
+      dataflare smartmodule export redact --file redact.wasm
+    """
+    env = environment(ctx)
+    found = _find(env, smartmodule)
+    if file is None:
+        if env.stdout_is_terminal:
+            raise UsageError("a terminal is no place for WASM", hint="name a --file")
+        env.write(found.wasm)
+        return
+    try:
+        (env.cwd / file).write_bytes(found.wasm)
+    except OSError as exc:
+        raise Unreachable(str(file), exc.strerror or str(exc)) from exc
+    env.say(f"{file}: {format_bytes(len(found.wasm))}, SHA-256 {found.sha256}")
+
+
+@app.command()
+def lock(
+    ctx: typer.Context,
+    smartmodules: Annotated[
+        list[str] | None, typer.Argument(metavar="[SMARTMODULE]...", help="Names, as they are used")
+    ] = None,
+    *,
+    transforms: Annotated[
+        list[Path] | None,
+        typer.Option("-t", "--transforms", metavar="FILE", help="The names in a transforms file"),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether they are what was locked")
+    ] = False,
+) -> None:
+    """Note in ./dataflare.lock which bytes names mean now; --locked holds runs to it.
+
+    Names that were locked before stay; without any name all of them are locked anew.
+
+    Example:
+      dataflare smartmodule lock -t chain.yaml
+      dataflare smartmodule lock --check && dataflare consume t --transforms chain.yaml --locked
+    """
+    from dataflare_cli.commands.smartmodule_lock import lock as run
+
+    run(environment(ctx), smartmodules or [], transforms or [], check=check)
+
+
+# --------------------------------------------------------------------------- the inside
+
+
+def _read_source(
+    env: Environment, wasm_file: Path | None, directory: Path | None
+) -> "tuple[Found, Package | None]":
+    from dataflare_cli.smartmodule.package import find_built, read_package_file
+    from dataflare_cli.smartmodule.registry import read_module
+
+    about = None
+    if directory is not None:
+        about = read_package_file(env.cwd / directory).package
+    if wasm_file is not None:
+        return read_module(env.cwd / wasm_file), about
+    if directory is None or about is None:
+        raise UsageError("which module?", hint="--wasm-file FILE, or --package DIRECTORY")
+    return read_module(find_built(env.cwd / directory, about.name)), about
+
+
+def _stored_name(name: str | None, about: "Package | None") -> str:
+    from dataflare_cli.smartmodule.builtin import GROUP
+    from dataflare_cli.smartmodule.package import store_name
+
+    if about is not None and about.group == GROUP:
+        raise UsageError(f"the group {GROUP} is that of the built-in SmartModules")
+    if name is None:
+        if about is None:
+            raise UsageError("which name?", hint="dataflare smartmodule create NAME --wasm-file …")
+        name = store_name(about)
+    check_name(name, noun="SmartModule")
+    return name
+
+
+def _find(env: Environment, name: str) -> "Found":
+    from dataflare_cli.smartmodule.registry import Registry
+
+    return Registry(lambda: quiet_catalog(env)).resolve(name)
+
+
+def _delete(env: Environment, name: str, *, dry_run: bool) -> None:
+    catalog = Catalog(store_with(env, "smartmodule", name, read_only=dry_run))
+    if dry_run:
+        for module in catalog.smartmodules():
+            if module.name == name:
+                size = format_bytes(module.size_bytes)
+                env.print(f'smartmodule "{name}" would be deleted: {module.kind}, {size}')
+                return
+        raise NotFound("smartmodule", name)
+    catalog.delete_smartmodule(name)
+    ring(catalog.store.path, CATALOG_BELL)
+    env.print(f'smartmodule "{name}" deleted')
+
+
+def _row(module: SmartModule) -> dict[str, Any]:
+    """One stored module as -O json shows it: our fields, and Fluvio's `spec` and `status`."""
+    import msgspec
+
+    package = None if module.package is None else msgspec.to_builtins(module.package)
+    return {
+        "name": module.name,
+        "shown_name": module.shown_name,
+        "sha256": module.sha256,
+        "size_bytes": module.size_bytes,
+        "kind": module.kind.value,
+        "created_ms": module.created_ms,
+        "package": package,
+        "spec": {"meta": {"package": package}, "wasm": {"size": module.size_bytes}},
+        "status": None,
+    }
+
+
+def _builtin_rows() -> list[dict[str, Any]]:
+    import msgspec
+
+    from dataflare_cli.smartmodule import builtin
+
+    rows = []
+    for name in builtin.builtin_names():
+        metadata = msgspec.to_builtins(builtin.builtin_metadata(name))
+        size = len(builtin.builtin_bytes(name))
+        rows.append(
+            {
+                **metadata,
+                "name": name,
+                "size_bytes": size,
+                "sha256": builtin.builtin_sha256(name),
+            }
+        )
+    return rows
+
+
+def _show(env: Environment, found: "Found", output: str) -> None:
+    from dataflare_cli.smartmodule.inspection import inspect as look
+
+    row = _inspection_row(found, look(found.name, found.wasm))
+    show_one(env, row, FIELDS, output, rule=True)
+    if output == "table" and row["params"]:
+        env.print("\n".join(table_lines(row["params"], PARAM_COLUMNS)))
+
+
+def _inspection_row(found: "Found", seen: "Inspection") -> dict[str, Any]:
+    import msgspec
+
+    package = found.name if "/" in found.name and found.origin == "stored" else None
+    return {
+        "name": found.name,
+        "origin": found.origin,
+        "package": package,
+        **msgspec.to_builtins(seen._asdict()),
+    }
+
+
+def _abi_text(row: dict[str, Any]) -> str:
+    version = "without version" if row["abi_version"] is None else f"version {row['abi_version']}"
+    return f"{version}, as of {row['generation']}"
+
+
+def _memory_text(row: dict[str, Any]) -> str:
+    most = row["memory_bytes_max"]
+    limit = "no limit of its own" if most is None else f"at most {format_bytes(most)}"
+    return f"{format_bytes(row['memory_bytes'])} to begin with, {limit}"
+
+
+def _default_text(row: dict[str, Any]) -> str:
+    if not row["optional"]:
+        return "(required)"
+    return "" if row["default"] is None else str(row["default"])
+
+
+def event_row(event: str, module: SmartModule) -> dict[str, Any]:
+    """Return what `watch -O json` prints of a change."""
+    return {"event": event, "at_ms": time.time_ns() // 1_000_000, "smartmodule": _row(module)}
+
+
+def rows_of(modules: Sequence[SmartModule]) -> list[dict[str, Any]]:
+    """Return stored modules as lists show them."""
+    return [_row(module) for module in modules]
