@@ -1,26 +1,30 @@
 """`dataflare smartmodule`: which SmartModules there are, and what they are."""
 
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dataflare_cli.catalog import Catalog, check_name
 from dataflare_cli.commands.context import Environment
-from dataflare_cli.commands.render import Column, show_list, show_one, table_lines
+from dataflare_cli.commands.render import show_list
 from dataflare_cli.commands.shared import (
     DryRunOption,
     OutputOption,
     environment,
     noun,
 )
+from dataflare_cli.commands.smartmodule_rows import (
+    BUILTIN_COLUMNS,
+    COLUMNS,
+    builtin_rows,
+    module_row,
+    show_module,
+)
 from dataflare_cli.commands.stored import (
     NOTHING_DONE,
     existing_store,
     quiet_catalog,
-    shown_time,
     store_with,
 )
 from dataflare_cli.errors import (
@@ -32,48 +36,13 @@ from dataflare_cli.errors import (
     UsageError,
 )
 from dataflare_cli.log.bells import CATALOG_BELL, ring
-from dataflare_cli.model import SmartModule
 from dataflare_cli.text.units import format_bytes
 
 if TYPE_CHECKING:
     from dataflare_cli.model import Package
-    from dataflare_cli.smartmodule.inspection import Inspection
     from dataflare_cli.smartmodule.registry import Found
 
 app = noun("Manage, build and test SmartModules: WASM that records are run through.")
-
-COLUMNS: tuple[Column, ...] = (
-    ("SMARTMODULE", "shown_name"),
-    ("SIZE", lambda row: format_bytes(row["size_bytes"])),
-    ("KIND", "kind"),
-    ("CREATED", lambda row: shown_time(row["created_ms"])),
-)
-BUILTIN_COLUMNS: tuple[Column, ...] = (
-    ("SMARTMODULE", "name"),
-    ("KIND", "kind"),
-    ("SIZE", lambda row: format_bytes(row["size_bytes"])),
-    ("SUMMARY", "summary"),
-)
-FIELDS: tuple[Column, ...] = (
-    ("Name", "name"),
-    ("Package", lambda row: row["package"] or "none"),
-    ("Summary", "summary"),
-    ("Kind", "kind"),
-    ("ABI", _abi_text),
-    ("Exports", lambda row: ", ".join(row["exports"])),
-    ("Imports", lambda row: ", ".join(row["imports"])),
-    ("Memory", _memory_text),
-    ("Stateless", "stateless"),
-    ("SDK", lambda row: row["sdk"] or "unknown"),
-    ("Size", lambda row: format_bytes(row["size_bytes"])),
-    ("SHA-256", "sha256"),
-    ("Origin", "origin"),
-)
-PARAM_COLUMNS: tuple[Column, ...] = (
-    ("PARAMETER", "name"),
-    ("DEFAULT", _default_text),
-    ("DESCRIPTION", "description"),
-)
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="SMARTMODULE", help="Its name: NAME, GROUP/NAME or …@VERSION")
@@ -158,12 +127,14 @@ def list_(
     """
     env = environment(ctx)
     if builtin:
-        rows = [row for row in _builtin_rows() if filter_ is None or filter_ in row["name"]]
+        rows = [row for row in builtin_rows() if filter_ is None or filter_ in row["name"]]
         show_list(env, rows, BUILTIN_COLUMNS, output, empty="no smartmodules", spare=("SIZE",))
         return
     store = existing_store(env, read_only=True)
     stored = [] if store is None else Catalog(store).smartmodules()
-    rows = [_row(module) for module in stored if filter_ is None or filter_ in module.shown_name]
+    rows = [
+        module_row(module) for module in stored if filter_ is None or filter_ in module.shown_name
+    ]
     show_list(env, rows, COLUMNS, output, empty="no smartmodules", spare=("CREATED", "KIND"))
 
 
@@ -178,7 +149,7 @@ def describe(
       dataflare smartmodule describe my-group/my-filter@^0.1 -O json
     """
     env = environment(ctx)
-    _show(env, _find(env, smartmodule), output)
+    show_module(env, _find(env, smartmodule), output)
 
 
 @app.command()
@@ -202,7 +173,7 @@ def inspect(
 
     path = env.cwd / target
     is_file = path.is_file() or target.endswith(".wasm")
-    _show(env, read_module(path) if is_file else _find(env, target), output)
+    show_module(env, read_module(path) if is_file else _find(env, target), output)
 
 
 @app.command()
@@ -369,89 +340,3 @@ def _delete(env: Environment, name: str, *, dry_run: bool) -> None:
     catalog.delete_smartmodule(name)
     ring(catalog.store.path, CATALOG_BELL)
     env.print(f'smartmodule "{name}" deleted')
-
-
-def _row(module: SmartModule) -> dict[str, Any]:
-    """One stored module as -O json shows it: our fields, and Fluvio's `spec` and `status`."""
-    import msgspec
-
-    package = None if module.package is None else msgspec.to_builtins(module.package)
-    return {
-        "name": module.name,
-        "shown_name": module.shown_name,
-        "sha256": module.sha256,
-        "size_bytes": module.size_bytes,
-        "kind": module.kind.value,
-        "created_ms": module.created_ms,
-        "package": package,
-        "spec": {"meta": {"package": package}, "wasm": {"size": module.size_bytes}},
-        "status": None,
-    }
-
-
-def _builtin_rows() -> list[dict[str, Any]]:
-    import msgspec
-
-    from dataflare_cli.smartmodule import builtin
-
-    rows = []
-    for name in builtin.builtin_names():
-        metadata = msgspec.to_builtins(builtin.builtin_metadata(name))
-        size = len(builtin.builtin_bytes(name))
-        rows.append(
-            {
-                **metadata,
-                "name": name,
-                "size_bytes": size,
-                "sha256": builtin.builtin_sha256(name),
-            }
-        )
-    return rows
-
-
-def _show(env: Environment, found: "Found", output: str) -> None:
-    from dataflare_cli.smartmodule.inspection import inspect as look
-
-    row = _inspection_row(found, look(found.name, found.wasm))
-    show_one(env, row, FIELDS, output, rule=True)
-    if output == "table" and row["params"]:
-        env.print("\n".join(table_lines(row["params"], PARAM_COLUMNS)))
-
-
-def _inspection_row(found: "Found", seen: "Inspection") -> dict[str, Any]:
-    import msgspec
-
-    package = found.name if "/" in found.name and found.origin == "stored" else None
-    return {
-        "name": found.name,
-        "origin": found.origin,
-        "package": package,
-        **msgspec.to_builtins(seen._asdict()),
-    }
-
-
-def _abi_text(row: dict[str, Any]) -> str:
-    version = "without version" if row["abi_version"] is None else f"version {row['abi_version']}"
-    return f"{version}, as of {row['generation']}"
-
-
-def _memory_text(row: dict[str, Any]) -> str:
-    most = row["memory_bytes_max"]
-    limit = "no limit of its own" if most is None else f"at most {format_bytes(most)}"
-    return f"{format_bytes(row['memory_bytes'])} to begin with, {limit}"
-
-
-def _default_text(row: dict[str, Any]) -> str:
-    if not row["optional"]:
-        return "(required)"
-    return "" if row["default"] is None else str(row["default"])
-
-
-def event_row(event: str, module: SmartModule) -> dict[str, Any]:
-    """Return what `watch -O json` prints of a change."""
-    return {"event": event, "at_ms": time.time_ns() // 1_000_000, "smartmodule": _row(module)}
-
-
-def rows_of(modules: Sequence[SmartModule]) -> list[dict[str, Any]]:
-    """Return stored modules as lists show them."""
-    return [_row(module) for module in modules]

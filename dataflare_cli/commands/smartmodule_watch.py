@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from dataflare_cli.catalog import Catalog
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.render import table_lines, to_json_line
-from dataflare_cli.commands.smartmodule import COLUMNS, event_row, rows_of
+from dataflare_cli.commands.smartmodule_rows import COLUMNS, event_row, rows_of
 from dataflare_cli.log.bells import CATALOG_BELL, Bells
 from dataflare_cli.stream.reader import Limits
 from dataflare_cli.text.time import parse_duration
