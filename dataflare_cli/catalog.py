@@ -24,6 +24,7 @@ import msgspec
 
 from dataflare_cli.errors import AlreadyExists, Corruption, DataError, NotFound
 from dataflare_cli.model import (
+    DEDUP_COUNT_MAX,
     PARTITION_BYTES_DEFAULT,
     PARTITION_BYTES_MIN,
     PARTITIONS_MAX,
@@ -321,6 +322,9 @@ def check_spec(spec: TopicSpec) -> None:
             f"max_partition_size {spec.partition_bytes_max} "
             f"is less than segment size {spec.segment_bytes}"
         )
+    dedup = spec.deduplication
+    if dedup is not None and not 1 <= dedup.count <= DEDUP_COUNT_MAX:
+        raise DataError(f"dedup-count {dedup.count} is out of its limits (1 to {DEDUP_COUNT_MAX})")
     if spec.partitions > PARTITIONS_MAX:
         raise DataError(f"partitions {spec.partitions} is more than maximum {PARTITIONS_MAX}")
 

@@ -37,6 +37,12 @@ GUEST_TIME_S_DEFAULT = 10.0
 GUEST_RECORDS_OUT_DEFAULT = 100_000
 GUEST_BYTES_OUT_DEFAULT = REQUEST_BYTES_MAX
 
+# Fluvio's defaults of `topic create --dedup`, and the built-in filter it means here.
+DEDUP_COUNT_DEFAULT = 5
+DEDUP_AGE_MS_DEFAULT = 5000
+DEDUP_COUNT_MAX = 10_000_000
+DEDUP_FILTER = "dedup"
+
 PARTITIONS_MAX = 10_000
 RETENTION_S_DEFAULT = 7 * 24 * 3600
 RETENTION_S_MIN = 10
@@ -165,6 +171,18 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp_type: TimestampType = TimestampType.CREATE
 
 
+class Deduplication(msgspec.Struct, frozen=True, kw_only=True):
+    """What a topic leaves out: records that a filter says were there already.
+
+    The filter is fed the last `count` records, of at most `age_ms` (None: of any age).
+    """
+
+    count: int
+    age_ms: int | None = None
+    uses: str = DEDUP_FILTER
+    params: dict[str, str] = {}
+
+
 class TopicSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a topic is asked to be; sizes in bytes, retention in seconds (None: for ever)."""
 
@@ -173,6 +191,7 @@ class TopicSpec(msgspec.Struct, frozen=True, kw_only=True):
     segment_bytes: int = SEGMENT_BYTES_DEFAULT
     partition_bytes_max: int = PARTITION_BYTES_DEFAULT
     compression: Codec | None = None  # None: Fluvio's "any", the producer chooses
+    deduplication: Deduplication | None = None
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ _PREFIX = struct.Struct(">BBHIq")
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _CRC = struct.Struct(">I")
 _BASE_OFFSET = struct.Struct(">q")
+_COUNT, _COUNT_AT = struct.Struct(">i"), 57
 
 assert _KEY.size == KEY_BYTES
 assert _PREFIX.size + _CRC.size == PREFIX_BYTES
@@ -87,6 +88,12 @@ def read_header(data: Bytes, at: int = 0) -> BatchHeader:
     if len(data) - at < HEADER_BYTES:
         raise Corruption("batch", expected=f"{HEADER_BYTES} bytes", found=max(len(data) - at, 0))
     return BatchHeader._make(_HEADER.unpack_from(data, at))
+
+
+def record_count_of(frame: Bytes) -> int:
+    """Return how many records a frame of ours says it has."""
+    count: int = _COUNT.unpack_from(frame, PREFIX_BYTES + _COUNT_AT)[0]
+    return count
 
 
 def seal(

@@ -16,6 +16,7 @@ from dataflare_cli.commands.chain_options import Chosen, finish_policy, policy_o
 from dataflare_cli.log.facade import now
 from dataflare_cli.model import Record
 from dataflare_cli.smartmodule.chain import Failure
+from dataflare_cli.stream.dedup import open_log
 from dataflare_cli.stream.failures import Place
 from dataflare_cli.stream.lookback import stored_windows
 from dataflare_cli.stream.pipeline import Pipeline, core_count
@@ -53,7 +54,7 @@ class ChainPrinter:
     def __init__(self, session: "Session", chosen: Chosen) -> None:
         self._session, self._plan = session, chosen.plan
         names = {topic.name for topic in session.topics}
-        self.policy = policy_of(session.env, chosen, session.log, names)
+        self.policy = policy_of(session.env, chosen, open_log(session.store), names)
         self._needs = self._find_needs()
         self._transforms: dict[int, Transform] = {}
         self._thread = threading.local()

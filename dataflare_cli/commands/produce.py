@@ -125,7 +125,7 @@ class Request(InputOptions, ChainOptions):
 def produce(env: Environment, request: Request) -> None:
     """Store the input and say what became of it."""
     from dataflare_cli.commands.produce_run import Session
-    from dataflare_cli.log import Log
+    from dataflare_cli.stream.dedup import open_log
 
     options = _plan(request)
     durability = None
@@ -140,7 +140,7 @@ def produce(env: Environment, request: Request) -> None:
         partition_id_of(topic, request.partition)  # NotFound, with what there is
     options.text = replace(text, partition_count=len(topic.partition_ids))
     options.compression = _compression(request, topic)
-    session = Session(env, request, Log(store), topic, options, chosen=chosen)
+    session = Session(env, request, open_log(store), topic, options, chosen=chosen)
     with session.ended_well():
         session.run()
     session.finish()

@@ -154,6 +154,8 @@ class Session:
         """Report, tidy the store, and end with 5 if some input was bad."""
         if self.request.report:
             self.env.warn(json.dumps(self._report(), ensure_ascii=False))
+        if self.writer.duplicate_count:
+            self.env.detail(f"{self.writer.duplicate_count} of them were there already (dedup)")
         # What has expired elsewhere is the next producer's business, if not ours.
         try:
             self.log.tidy()
@@ -206,6 +208,7 @@ class Session:
             "topic": writer.topic.name,
             "records": writer.record_count,
             "failed": self.ingest.bad_count + (0 if self.policy is None else self.policy.count),
+            "duplicates": writer.duplicate_count,
             "bytes_read": self.ingest.bytes_read,
             "bytes_stored": writer.stored_bytes,
             "commits": writer.commit_count,

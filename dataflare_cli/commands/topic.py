@@ -33,11 +33,15 @@ from dataflare_cli.commands.stored import (
 from dataflare_cli.commands.topic_create import (
     OPTIONS,
     CompressionOption,
+    DedupAgeOption,
+    DedupCountOption,
+    DedupOption,
     PartitionSizeOption,
     Request,
     RetentionOption,
     SegmentOption,
     create,
+    dedup_of,
     settings_of,
     shown_settings,
 )
@@ -47,7 +51,8 @@ from dataflare_cli.errors import (
     PartialFailure,
     UsageError,
 )
-from dataflare_cli.model import PartitionInfo, Topic, TopicSpec
+from dataflare_cli.model import Deduplication, PartitionInfo, Topic, TopicSpec
+from dataflare_cli.text.time import humantime
 from dataflare_cli.text.topicconfig import exact_bytes, format_compression, format_retention
 from dataflare_cli.text.units import format_bytes
 
@@ -63,7 +68,7 @@ COLUMNS: tuple[Column, ...] = (
     ("REPLICAS", lambda row: row["spec"]["replicas"]["computed"]["replicationFactor"]),
     ("RETENTION TIME", lambda row: format_retention(row["retention_s"])),
     ("COMPRESSION", "compression"),
-    ("DEDUPLICATION", lambda row: row["spec"]["deduplication"] or "none"),
+    ("DEDUPLICATION", lambda row: _filter_of(row) or "none"),
     ("STATUS", lambda row: f"resolution::{row['status']['resolution'].lower()}"),
     ("RECORDS", "record_count"),
     ("SIZE", lambda row: format_bytes(row["size_bytes"])),
@@ -144,7 +149,9 @@ def describe(ctx: typer.Context, topic: TopicArgument, *, output: OutputOption =
     found, infos = Log(store).describe(topic)
     partitions = [partition_row(info) for info in infos]
     row = {**_row(found, infos), "partitions": partitions}
-    show_one(env, row, FIELDS, output, rule=True)
+    place = [label for label, _ in FIELDS].index("Retention Time")
+    fields = (*FIELDS[:place], *_dedup_fields(row), *FIELDS[place:])
+    show_one(env, row, fields, output, rule=True)
     if output == "table":
         env.print("\n".join(table_lines(partitions, PARTITION_COLUMNS)))
 
@@ -222,6 +229,12 @@ def alter(
     max_partition_size: PartitionSizeOption = None,
     segment_size: SegmentOption = None,
     compression_type: CompressionOption = None,
+    dedup: DedupOption = False,
+    dedup_count: DedupCountOption = None,
+    dedup_age: DedupAgeOption = None,
+    no_dedup: Annotated[
+        bool, typer.Option("--no-dedup", help="Leave out no records any more")
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Change the settings of a topic, and drop what it then keeps no longer.
@@ -234,6 +247,11 @@ def alter(
     """
     env = environment(ctx)
     given = settings_of(retention_time, segment_size, max_partition_size, compression_type)
+    given |= dedup_of(dedup, dedup_count, dedup_age)
+    if no_dedup:
+        if dedup:
+            raise UsageError("--dedup, --no-dedup can't be used together")
+        given["deduplication"] = None
     if not given:
         options = [f"--{name}" for field, name in OPTIONS.items() if field != "partitions"]
         raise UsageError("nothing to change", hint=f"give {', '.join(options)}")
@@ -353,11 +371,44 @@ def _row(topic: Topic, infos: Sequence[PartitionInfo]) -> dict[str, Any]:
                 "maxPartitionSize": spec.partition_bytes_max,
             },
             "compressionType": format_compression(spec.compression).capitalize(),
-            "deduplication": None,
+            "deduplication": _dedup_row(spec.deduplication),
             "system": False,
         },
         "status": {"resolution": "Provisioned", "reason": ""},
     }
+
+
+def _dedup_row(found: Deduplication | None) -> dict[str, Any] | None:
+    """Return a deduplication as Fluvio's JSON has it."""
+    if found is None:
+        return None
+    age = None
+    if found.age_ms is not None:
+        seconds, ms = divmod(found.age_ms, 1000)
+        age = {"secs": seconds, "nanos": ms * 1_000_000}
+    return {
+        "bounds": {"count": found.count, "age": age},
+        "filter": {"transform": {"uses": found.uses, "with": found.params}},
+    }
+
+
+def _filter_of(row: dict[str, Any]) -> str | None:
+    dedup = row["spec"]["deduplication"]
+    return None if dedup is None else str(dedup["filter"]["transform"]["uses"])
+
+
+def _dedup_fields(row: dict[str, Any]) -> tuple[Column, ...]:
+    """Return Fluvio's three lines of a topic that has it."""
+    dedup = row["spec"]["deduplication"]
+    if dedup is None:
+        return ()
+    age = dedup["bounds"]["age"]
+    shown = "none" if age is None else humantime(age["secs"] + age["nanos"] / 1e9)
+    return (
+        ("Deduplication Filter", lambda _: _filter_of(row)),
+        ("Deduplication Count Bound", lambda _: dedup["bounds"]["count"]),
+        ("Deduplication Age Bound", lambda _: shown),
+    )
 
 
 def _delete(env: Environment, log: "Log", name: str, *, dry_run: bool) -> NotFound | None:

@@ -9,15 +9,22 @@ from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, option
 from dataflare_cli.commands.stored import NOTHING_DONE, existing_store, read_config
 from dataflare_cli.errors import AlreadyExists, UsageError
-from dataflare_cli.model import Topic, TopicSpec
+from dataflare_cli.model import (
+    DEDUP_AGE_MS_DEFAULT,
+    DEDUP_COUNT_DEFAULT,
+    Deduplication,
+    Topic,
+    TopicSpec,
+)
 from dataflare_cli.text.topicconfig import (
-    NO_DEDUP,
     NO_REPLICAS,
     NO_SERVERS,
     exact_bytes,
     format_compression,
+    format_deduplication,
     format_retention,
     parse_compression,
+    parse_dedup_age,
     parse_retention,
     parse_topic_config,
 )
@@ -48,6 +55,27 @@ CompressionOption = Annotated[
     option("--compression-type", case_sensitive=False, help="How producers have to compress"),
 ]
 
+DedupOption = Annotated[
+    bool, option("--dedup", help="Leave out records whose value was among the last ones")
+]
+DedupCountOption = Annotated[
+    int | None,
+    option(
+        "--dedup-count",
+        metavar="N",
+        min=1,
+        help=f"Among so many ({DEDUP_COUNT_DEFAULT}); needs --dedup",
+    ),
+]
+DedupAgeOption = Annotated[
+    str | None,
+    option(
+        "--dedup-age",
+        metavar="DURATION",
+        help=f"No older than this ({DEDUP_AGE_MS_DEFAULT // 1000}s; none: of any age)",
+    ),
+]
+
 NO_MIRRORS = "mirrors need other clusters, and this release has no connectors to them yet"
 NO_SYSTEM = "there are no system topics here"
 
@@ -62,6 +90,7 @@ class Request:
     Example:
       dataflare topic create logs --partitions 2 --retention-time 30days
       dataflare topic create audit --retention-time none --compression-type zstd
+      dataflare topic create events --dedup --dedup-count 100000 --dedup-age 1h
       dataflare topic create -c topic.yaml --dry-run
     """
 
@@ -76,6 +105,9 @@ class Request:
     max_partition_size: PartitionSizeOption = None
     segment_size: SegmentOption = None
     compression_type: CompressionOption = None
+    dedup: DedupOption = False
+    dedup_count: DedupCountOption = None
+    dedup_age: DedupAgeOption = None
     if_not_exists: Annotated[
         bool, option("--if-not-exists", help="It is no error if there is one already")
     ] = False
@@ -98,9 +130,6 @@ class Request:
     home_to_remote: Annotated[bool, option("--home-to-remote", hidden=True, help=NO_MIRRORS)] = (
         False
     )
-    dedup: Annotated[bool, option("--dedup", hidden=True, help=NO_DEDUP)] = False
-    dedup_count: Annotated[str | None, option("--dedup-count", hidden=True, help=NO_DEDUP)] = None
-    dedup_age: Annotated[str | None, option("--dedup-age", hidden=True, help=NO_DEDUP)] = None
     system: Annotated[bool, option("-s", "--system", hidden=True, help=NO_SYSTEM)] = False
 
 
@@ -152,6 +181,22 @@ def settings_of(
     return given
 
 
+def dedup_of(dedup: bool, count: int | None, age: str | None) -> dict[str, Any]:
+    """Return the deduplication that options ask for, as a field of `TopicSpec`, if they do.
+
+    Raises:
+        UsageError: bounds without --dedup, or an age that can't be read.
+    """
+    if not dedup:
+        for name, value in (("--dedup-count", count), ("--dedup-age", age)):
+            if value is not None:
+                raise UsageError(f"{name} needs --dedup")
+        return {}
+    age_ms = DEDUP_AGE_MS_DEFAULT if age is None else parse_dedup_age(age)
+    bounds = Deduplication(count=count or DEDUP_COUNT_DEFAULT, age_ms=age_ms)
+    return {"deduplication": bounds}
+
+
 def shown_settings(spec: TopicSpec) -> dict[str, str]:
     """Return the settings of a topic as options take them, by field."""
     return {
@@ -160,6 +205,7 @@ def shown_settings(spec: TopicSpec) -> dict[str, str]:
         "segment_bytes": exact_bytes(spec.segment_bytes),
         "partition_bytes_max": exact_bytes(spec.partition_bytes_max),
         "compression": format_compression(spec.compression),
+        "deduplication": format_deduplication(spec.deduplication),
     }
 
 
@@ -169,6 +215,7 @@ OPTIONS = {
     "segment_bytes": "segment-size",
     "partition_bytes_max": "max-partition-size",
     "compression": "compression-type",
+    "deduplication": "dedup",
 }
 
 
@@ -180,9 +227,6 @@ def _refuse_impossible(request: Request) -> None:
         (request.mirror_apply is not None, "--mirror-apply", NO_MIRRORS),
         (request.mirror, "--mirror", NO_MIRRORS),
         (request.home_to_remote, "--home-to-remote", NO_MIRRORS),
-        (request.dedup, "--dedup", NO_DEDUP),
-        (request.dedup_count is not None, "--dedup-count", NO_DEDUP),
-        (request.dedup_age is not None, "--dedup-age", NO_DEDUP),
         (request.system, "--system", NO_SYSTEM),
     )
     for asked, flag, reason in impossible:
@@ -200,6 +244,7 @@ def _read(env: Environment, request: Request) -> tuple[str, dict[str, Any]]:
     )
     if request.partitions is not None:
         given["partitions"] = request.partitions
+    given |= dedup_of(request.dedup, request.dedup_count, request.dedup_age)
     if request.config is None:
         if request.name is None:
             raise UsageError("which topic?", hint="give its NAME, or a YAML file with --config")

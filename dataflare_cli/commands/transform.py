@@ -158,11 +158,11 @@ class _Session:
         return Catalog(self.env.open_store(create=True))
 
     def _policy(self, chosen: Chosen) -> "FailurePolicy":
-        from dataflare_cli.log import Log
+        from dataflare_cli.stream.dedup import open_log
 
         if chosen.dead_letters is None:
             return policy_of(self.env, chosen, None, ())
-        return policy_of(self.env, chosen, Log(self.env.open_store(create=True)), ())
+        return policy_of(self.env, chosen, open_log(self.env.open_store(create=True)), ())
 
     def _stage(self, chosen: Chosen) -> "Stage[bytes | Record]":
         from dataflare_cli.stream.stage import Stage

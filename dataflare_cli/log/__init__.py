@@ -2,8 +2,8 @@
 
 from dataflare_cli.log.append import Appended
 from dataflare_cli.log.bells import Bells
-from dataflare_cli.log.facade import Log
+from dataflare_cli.log.facade import Admitted, Log
 from dataflare_cli.log.read import RUN_BYTES_MAX
 from dataflare_cli.log.verify import Finding
 
-__all__ = ["RUN_BYTES_MAX", "Appended", "Bells", "Finding", "Log"]
+__all__ = ["RUN_BYTES_MAX", "Admitted", "Appended", "Bells", "Finding", "Log"]

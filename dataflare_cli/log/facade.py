@@ -10,8 +10,8 @@ Invariants
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -44,31 +44,54 @@ from dataflare_cli.model import OFFSET_MAX, PartitionInfo, Topic, TopicSpec
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
-    from dataflare_cli.store import Store, View
+    from dataflare_cli.store import Change, Store, View
+
+
+class Admitted(NamedTuple):
+    """What of some frames goes into the log, and the error to end with once it has."""
+
+    frames: Sequence[tuple[int, bytearray]]
+    error: Exception | None = None
+
+
+# Looks at frames inside the transaction that is to append them, for a topic that asks for it.
+Gate = Callable[["Change", Topic, Sequence[tuple[int, bytearray]]], Admitted]
 
 
 class Log:
-    """The records of one store."""
+    """The records of one store.
 
-    def __init__(self, store: "Store") -> None:
-        self.store = store
+    `gate` is what keeps duplicates out of topics that ask for that: a layer above runs
+    SmartModules.
+    """
+
+    def __init__(self, store: "Store", *, gate: Gate | None = None) -> None:
+        self.store, self._gate = store, gate
 
     def append(self, topic: Topic, frames: Sequence[tuple[int, bytearray]]) -> list[Appended]:
         """Write sealed frames, given with their partitions, in one durable commit.
 
         Either every frame is visible to the next read or none is. The caller bounds
-        the commit (model.COMMIT_BYTES_MAX).
+        the commit (model.COMMIT_BYTES_MAX). A topic with deduplication takes what its
+        gate lets through: less may be appended than was given.
 
         Raises:
             NotFound: the topic was deleted, or has no such partition.
             Unreachable: busy, full, read-only.
+            ModuleFailed: the filter of the deduplication did, after what came before.
         """
         now_ms = now()
+        error = None
         with self.store.change("append", f"topic {topic.name}") as change:
             topic = current_topic(change, topic)
+            if topic.spec.deduplication is not None:
+                assert self._gate is not None, "whoever appends opens the log with a gate"
+                frames, error = self._gate(change, topic, frames)
             appended = append_frames(change, topic, frames, now_ms=now_ms)
             trim_after_append(change, topic, {each.partition for each in appended}, now_ms=now_ms)
             change.after_commit.append(lambda: ring(self.store.path, topic.topic_id))
+        if error is not None:
+            raise error
         return appended
 
     def read(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from dataflare_cli import codec
+from dataflare_cli.codec.frame import record_count_of
 from dataflare_cli.codec.runs import Run
 from dataflare_cli.codec.smart import Outputs
 from dataflare_cli.log.keys import log_key
@@ -104,8 +105,7 @@ class Stage(Generic[Made]):
     def _numbered(self, partition: int, frame: bytearray) -> tuple[int, bytearray]:
         count = self._counts.get(partition, 0)
         codec.stamp(frame, base_offset=count, appended_ms=0)
-        header = codec.read_header(frame, codec.PREFIX_BYTES)
-        self._counts[partition] = count + header.record_count
+        self._counts[partition] = count + record_count_of(frame)
         return partition, frame
 
     def _work(self, job: _Job) -> _Done[Made]:

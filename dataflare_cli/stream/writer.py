@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from dataflare_cli.codec.frame import record_count_of
 from dataflare_cli.errors import DataError
 from dataflare_cli.log import Log
 from dataflare_cli.model import ATOMIC_BYTES_MAX, COMMIT_BYTES_MAX, Topic
@@ -57,6 +58,8 @@ class TopicWriter:
         self.totals: dict[int, Span] = {}
         self.stored_bytes = 0
         self.commit_count = 0
+        # Records that a topic's deduplication left out.
+        self.duplicate_count = 0
         # Readable once the writer has become idle or has failed: for poll() beside stdin.
         self.wake_fd, self._wake_write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._after_commit = after_commit
@@ -165,13 +168,16 @@ class TopicWriter:
     def _commit(self, portions: list[Portion]) -> None:
         frames = [frame for portion in portions for frame in portion.frames]
         if frames:
+            given = sum(record_count_of(frame) for _, frame in frames)
             for partition, base_offset, record_count in self.log.append(self.topic, frames):
+                given -= record_count
                 before = self.totals.get(partition, Span(base_offset, base_offset, 0))
                 self.totals[partition] = Span(
                     before.first_offset,
                     base_offset + record_count - 1,
                     before.record_count + record_count,
                 )
+            self.duplicate_count += given
             self.stored_bytes += sum(len(frame) for _, frame in frames)
             self.commit_count += 1
         if self._after_commit is not None:

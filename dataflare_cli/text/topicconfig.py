@@ -8,6 +8,9 @@ that was left out differs from one that was given its default.
     partition: { count: 1, max-size: 10 KB, replication: 1, ignore-rack-assignment: false }
     retention: { time: 2m, segment-size: 2.0 KB }    # time: none keeps for ever
     compression: { type: Lz4 }                       # Any None Gzip Snappy Lz4 Zstd
+    deduplication:
+      bounds: { count: 100, age: 1m }                # age: none is no limit
+      filter: { transform: { uses: dedup, with: { by: key } } }
 
 Fluvio's keys, in kebab-case or snake_case. One that is not known is an error, as is one
 that can't be had here: a setting that is dropped silently helps nobody.
@@ -19,7 +22,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dataflare_cli.errors import ConfigError, UsageError
-from dataflare_cli.model import Codec
+from dataflare_cli.model import Codec, Deduplication
 from dataflare_cli.text.time import humantime, parse_duration
 from dataflare_cli.text.units import parse_bytes
 from dataflare_cli.text.yamltext import read_yaml, rename_keys
@@ -32,7 +35,6 @@ VERSION_PREFIX = "0.1."
 # Why something of Fluvio's can't be had.
 NO_REPLICAS = "a topic is kept once, in the data directory; replicas need several machines"
 NO_SERVERS = "there are no servers to assign partitions to"
-NO_DEDUP = "deduplication runs a SmartModule, and this release has none yet"
 
 _UNITS = tuple(
     (f"{prefix}{suffix}", base**power)
@@ -73,13 +75,32 @@ class _Compression(_Strict, frozen=True):
     type: str | None = None
 
 
+class _Bounds(_Strict, frozen=True):
+    count: int
+    age: str | None = None
+
+
+class _Transform(_Strict, frozen=True):
+    uses: str
+    with_: Any = msgspec.field(default=None, name="with")
+
+
+class _Filter(_Strict, frozen=True):
+    transform: _Transform
+
+
+class _Deduplication(_Strict, frozen=True):
+    bounds: _Bounds
+    filter: _Filter | None = None
+
+
 class _Document(_Strict, frozen=True):
     meta: _Meta
     version: str = "0.1.0"
     partition: _Partition | None = None
     retention: _Retention | None = None
     compression: _Compression | None = None
-    deduplication: Any = None
+    deduplication: _Deduplication | None = None
 
 
 def parse_retention(text: str) -> int | None:
@@ -117,6 +138,23 @@ def parse_compression(text: str) -> Codec | None:
 def format_compression(codec: Codec | None) -> str:
     """Return a topic's compression in one word."""
     return ANY if codec is None else codec.name.lower()
+
+
+def parse_dedup_age(text: str) -> int | None:
+    """Return milliseconds; None for `none`, which sets no limit.
+
+    Raises:
+        UsageError: not a duration.
+    """
+    return None if text.strip().lower() == FOR_EVER else int(parse_duration(text) * 1000)
+
+
+def format_deduplication(found: Deduplication | None) -> str:
+    """Return a topic's deduplication in a few words."""
+    if found is None:
+        return FOR_EVER
+    age = "any age" if found.age_ms is None else humantime(found.age_ms / 1000)
+    return f"{found.uses}, {found.count} records, {age}"
 
 
 def exact_bytes(size_bytes: int) -> str:
@@ -161,7 +199,6 @@ def _refuse_impossible(document: _Document, where: str) -> None:
         (partition.replication not in (None, 1), "partition.replication", NO_REPLICAS),
         (partition.ignore_rack_assignment, "partition.ignore-rack-assignment", NO_SERVERS),
         (partition.maps is not None, "partition.maps", NO_SERVERS),
-        (document.deduplication is not None, "deduplication", NO_DEDUP),
     )
     for asked, key, reason in impossible:
         if asked:
@@ -186,4 +223,23 @@ def _given(document: _Document, where: str) -> dict[str, Any]:
                 given[field] = read(str(value))
             except UsageError as exc:
                 raise ConfigError(where, f"{key}: {exc.message}", hint=exc.hint) from exc
+    if document.deduplication is not None:
+        given["deduplication"] = _read_deduplication(document.deduplication, where)
     return given
+
+
+def _read_deduplication(found: _Deduplication, where: str) -> Deduplication:
+    from dataflare_cli.smartmodule.transforms import read_params
+
+    key = "deduplication.bounds.age"
+    try:
+        age_ms = None if found.bounds.age is None else parse_dedup_age(found.bounds.age)
+    except UsageError as exc:
+        raise ConfigError(where, f"{key}: {exc.message}", hint=exc.hint) from exc
+    transform = None if found.filter is None else found.filter.transform
+    if transform is None:
+        return Deduplication(count=found.bounds.count, age_ms=age_ms)
+    params = read_params(transform.with_, f"{where}: deduplication.filter.transform")
+    return Deduplication(
+        count=found.bounds.count, age_ms=age_ms, uses=transform.uses, params=params
+    )
