@@ -7,7 +7,8 @@ Hides versions: which fields a message has, and in which order. Integers are big
                 [v >= 22] i64 base timestamp | aggregates: u32 n, n bytes of accumulator
     params      u16 count, then key, value; [v >= 20] look-back option: u8 tag,
                 u64 last, [v >= 21] age option: u8 tag, u64 seconds, u32 nanoseconds
-    output      records | error option: u8 tag, error | aggregates: u32 n, n bytes
+    output      records | error option: u8 tag, error | aggregates: u32 n, n bytes (since
+                2021-11: before, the accumulator is the last record's value)
     error       string hint | i64 offset | u8 kind | u8 key tag, [varint n, key]
                 varint n, value
     string      u16 n, n bytes of UTF-8
@@ -27,7 +28,9 @@ from dataflare_cli.model import Lookback, SmartModuleKind
 # What Fluvio's own tools pass (DEFAULT_SMARTENGINE_VERSION).
 VERSION = 22
 # An aggregate of 2023 or before reads its accumulator where newer versions have other fields.
-AGGREGATE_VERSIONS = (22, 21, 20, 17)
+# Before 2022-09 they give none back if there are no records, so that these can't be told by it.
+AGGREGATE_VERSIONS = (22, 21, 20)
+AGGREGATE_VERSION_OLDEST = 17
 STRING_BYTES_MAX = 32_767
 
 _JOIN_FIRST, _PARAMS_LAST, _LOOKBACK_FIRST, _AGE_FIRST, _TIMESTAMP_FIRST = 16, 22, 20, 21, 22
@@ -168,13 +171,11 @@ class Envelope:
         version: int,
         params: Mapping[str, str],
         lookback: Lookback | None,
-        *,
-        has_params: bool = True,
     ) -> None:
         self._layout, self._version = layout, version
         self._middle = b""
         if layout is Layout.WITH_ERRORS:
-            self._middle = encode_params(params, None, 0) if has_params else b""
+            self._middle = encode_params(params, None, 0)
         elif layout is Layout.VERSIONED:
             if version <= _PARAMS_LAST:
                 self._middle = encode_params(params, lookback, version)
@@ -210,7 +211,7 @@ def decode_tail(data: Bytes, layout: Layout, *, is_aggregate: bool) -> Tail:
     fault = accumulator = None
     if layout is not Layout.BARE and reader.option():
         fault = reader.fault()
-    if is_aggregate:
+    if is_aggregate and layout is Layout.VERSIONED:
         accumulator = reader.take(reader.number(_U32))
     return Tail(fault, accumulator)
 

@@ -227,7 +227,10 @@ class _Link:
                 f"it made {found.record_count} records of {count}, "
                 f"more than the limit of {limit} a record (--sm-records-out)",
             )
-        if tail.accumulator is not None:
+        if loaded.is_aggregate and found.record_count:
+            self.accumulator = _last_value(output) if tail.accumulator is None else tail.accumulator
+        elif tail.accumulator:
+            # An SDK of before 2022-09 gives nothing where it has made nothing.
             self.accumulator = tail.accumulator
         return _Made(output[: found.end], found.record_count, tail.fault)
 
@@ -341,6 +344,12 @@ class _Link:
     def _restart(self) -> None:
         self._fuel_before = self.fuel_used
         self.instance = self._start()
+
+
+def _last_value(output: Bytes) -> bytes:
+    """Return the accumulator of a module of 2021, which gives none beside its records."""
+    *_, (last, _) = scan_records(output, 1 << 31)
+    return last.value or b""
 
 
 class _Made(NamedTuple):

@@ -86,7 +86,6 @@ class LoadedModule:
         self._refuse_unusable()
         self.layout = abi.Layout.VERSIONED
         self.version = abi.VERSION
-        self.has_params_in_input = True
         self.freeing = Freeing.NEVER
         self._probe()
 
@@ -158,7 +157,8 @@ class LoadedModule:
             self._probe_layout()
         elif self.is_aggregate:
             self.version = next(
-                (each for each in abi.AGGREGATE_VERSIONS if self._carries(each)), abi.VERSION
+                (each for each in abi.AGGREGATE_VERSIONS if self._carries(each)),
+                abi.AGGREGATE_VERSION_OLDEST,
             )
 
     def _frees(self, freeing: Freeing) -> bool:
@@ -177,27 +177,22 @@ class LoadedModule:
 
     def _carries(self, version: int) -> bool:
         """Tell whether an aggregate gives back the accumulator that it is given."""
-        found = self._try_empty(abi.Layout.VERSIONED, version, has_params=True)
+        found = self._try_empty(abi.Layout.VERSIONED, version)
         return found is not None and found.accumulator == _PROBE
 
     def _probe_layout(self) -> None:
         """Find out which input a module of 2021 reads: what it says of no records tells."""
         self.version = 0
-        for layout, has_params in (
-            (abi.Layout.WITH_ERRORS, True),
-            (abi.Layout.WITH_ERRORS, False),
-            (abi.Layout.BARE, False),
-        ):
-            self.layout, self.has_params_in_input = layout, has_params
-            found = self._try_empty(layout, 0, has_params=has_params)
-            if found is not None and found.accumulator in (None, _PROBE):
+        for layout in (abi.Layout.WITH_ERRORS, abi.Layout.BARE):
+            self.layout = layout
+            if self._try_empty(layout, 0) is not None:
                 return
         raise InvalidModule(self.name, "its ABI is of no generation that is known")
 
-    def _try_empty(self, layout: abi.Layout, version: int, *, has_params: bool) -> abi.Tail | None:
+    def _try_empty(self, layout: abi.Layout, version: int) -> abi.Tail | None:
         instance = Instance.__new__(Instance)
         instance.prepare(self, {}, None, GuestLimits(), lambda _: None)
-        instance.envelope = abi.Envelope(layout, version, {}, None, has_params=has_params)
+        instance.envelope = abi.Envelope(layout, version, {}, None)
         accumulator = _PROBE if self.is_aggregate else None
         try:
             output = instance.run(_NO_RECORDS, 0, _PROBE_TIMESTAMP_MS, accumulator, version=version)
@@ -257,13 +252,7 @@ class Instance:
         self.guest = loaded.start_guest(limits, log)
         self.is_usable = True
         self.fuel_used = 0
-        self.envelope = abi.Envelope(
-            loaded.layout,
-            loaded.version,
-            params,
-            lookback,
-            has_params=loaded.has_params_in_input,
-        )
+        self.envelope = abi.Envelope(loaded.layout, loaded.version, params, lookback)
         self._output: tuple[int, int] | None = None
 
     def run(

@@ -67,6 +67,8 @@ def _generation(loaded: LoadedModule) -> str:
         return "2021-08 to 2021-11"
     if loaded.has_look_back:
         return "2023-06 or later"
-    if loaded.is_aggregate and loaded.version < abi.VERSION:
-        return "2021-11 to 2023-06"
+    if loaded.is_aggregate and loaded.version == abi.AGGREGATE_VERSION_OLDEST:
+        return "2021-11 to 2023-02"
+    if loaded.is_aggregate:
+        return "2023-06" if loaded.version < abi.VERSION else "2023-08 or later"
     return "2022-09 or later" if loaded.has_init else "2021-11 or later"
