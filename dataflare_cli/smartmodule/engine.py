@@ -29,6 +29,8 @@ _TRANSFORM_2021 = Signature(("i32", "i32"), ("i32",))
 _ALLOC = Signature(("i32",), ("i32",))
 _DEALLOC = Signature(("i32", "i32"), ())
 _NO_RECORDS = bytes(4)
+# Behind no records: nothing, or the tag of an absent error.
+_TAILS_OF_2021 = {abi.Layout.WITH_ERRORS: b"\0", abi.Layout.BARE: b""}
 _PROBE = b"prb"
 _PROBE_TIMESTAMP_MS = 1_700_000_000_000
 _PROBE_BYTES = 100_000
@@ -197,7 +199,9 @@ class LoadedModule:
         try:
             output = instance.run(_NO_RECORDS, 0, _PROBE_TIMESTAMP_MS, accumulator, version=version)
             records, tail = output.raw[:4], output.raw[4:]
-            if bytes(records) != _NO_RECORDS or (len(tail) == 0) != (layout is abi.Layout.BARE):
+            if bytes(records) != _NO_RECORDS:
+                return None
+            if layout is not abi.Layout.VERSIONED and bytes(tail) != _TAILS_OF_2021[layout]:
                 return None
             return abi.decode_tail(tail, layout, is_aggregate=self.is_aggregate)
         except (CallFailedError, abi.MalformedError):
