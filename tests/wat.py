@@ -4,6 +4,9 @@
 $records_bytes its records (a u32 count and records), and `$give` hands output over.
 """
 
+import json
+from collections.abc import Mapping
+
 import wasmtime
 
 HEAD_BYTES = 12  # base offset, length of the records
@@ -249,3 +252,131 @@ def puppet(*, kind: str = "filter", more: str = "", words: str = "TLBEdox") -> b
 
 # A look_back that only says that there is one.
 LOOK_BACK = '(func (export "look_back") (param i32 i32 i32) (result i32) (i32.const 0))'
+
+
+# Of the first record's value, the place and the size; the record has no key.
+_FIRST_VALUE = """
+    (global.set $cursor (i32.add (local.get $records) (i32.const 4)))
+    (drop (call $varint))
+    (call $pass (i32.const 1))
+    (drop (call $varint))
+    (drop (call $varint))
+    (call $pass (i32.const 1))
+    (local.set $i (call $varint))
+"""
+
+
+def mirror(*, kind: str = "filter") -> bytes:
+    """Return a module whose output is the value of its first record, whatever that is."""
+    body = f"""
+    (if (i32.eqz (call $u32 (local.get $records))) (then
+      (call $copy_records (i32.const 1024) (i32.const 5))
+      (return (i32.const 0))))
+    {_FIRST_VALUE}
+    (call $copy_records (global.get $cursor) (local.get $i))
+    (i32.const 1)
+"""
+    return module(body, kind=kind, data=bytes(5), functions=_PUPPET_FUNCTIONS)
+
+
+OPERATIONS = ("return", "copy", "grow", "load", "store", "loop", "trap", "fill")
+
+
+def hostile(*, kind: str = "filter") -> bytes:
+    """Return a module that does what the value of its first record says.
+
+    The value is a list of `OPERATIONS`: u8 its number, i32 and i32 (little-endian) of operands.
+    """
+    body = f"""
+    (if (i32.eqz (call $u32 (local.get $records))) (then
+      (call $copy_records (i32.const 1024) (i32.const 5))
+      (return (i32.const 0))))
+    {_FIRST_VALUE}
+    (local.set $records (global.get $cursor))
+    (local.set $i (i32.add (local.get $records) (local.get $i)))
+    (loop $operation
+      (if (i32.gt_u (i32.add (local.get $records) (i32.const 9)) (local.get $i))
+        (then (return (i32.const 0))))
+      (local.set $at (i32.load offset=1 align=1 (local.get $records)))
+      (local.set $bytes (i32.load offset=5 align=1 (local.get $records)))
+      (block $fill (block $trap (block $loop (block $store (block $load (block $grow
+      (block $copy (block $return
+        (br_table $return $copy $grow $load $store $loop $trap $fill
+          (i32.and (i32.load8_u (local.get $records)) (i32.const 7))))
+        (return (local.get $at)))
+        (call $copy_records (local.get $at) (local.get $bytes)) (br $fill))
+        (drop (memory.grow (local.get $at))) (br $fill))
+        (drop (i32.load (local.get $at))) (br $fill))
+        (i32.store (local.get $at) (local.get $bytes)) (br $fill))
+        (loop $ever (br $ever)))
+        unreachable)
+      (if (i32.eq (i32.and (i32.load8_u (local.get $records)) (i32.const 7)) (i32.const 7))
+        (then (memory.fill (local.get $at) (i32.const 255) (local.get $bytes))))
+      (local.set $records (i32.add (local.get $records) (i32.const 9)))
+      (br $operation))
+    unreachable
+"""
+    return module(body, kind=kind, data=bytes(5), functions=_PUPPET_FUNCTIONS)
+
+
+def with_metadata(wasm: bytes, metadata: Mapping[str, object]) -> bytes:
+    """Return a module that says this of itself, as those made with our SDK do."""
+    return with_section(wasm, "dataflare.smartmodule", json.dumps(metadata).encode())
+
+
+def with_section(wasm: bytes, name: str, contents: bytes) -> bytes:
+    """Return a module with a custom section at its end."""
+    body = _leb128(len(name.encode())) + name.encode() + contents
+    return wasm + b"\0" + _leb128(len(body)) + body
+
+
+def _leb128(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])
+
+
+def tells_params(*, kind: str = "map") -> bytes:
+    """Return a module that makes one record of each call: what follows the records it is given.
+
+    That begins with the parameters, as init is given them; 57 bytes of it at most.
+    """
+    body = f"""
+    (if (i32.eqz (call $u32 (local.get $records))) (then
+      (call $copy_records (i32.const 1024) (i32.const 5))
+      (return (i32.const 0))))
+    (local.set $at (i32.add (local.get $records) (local.get $records_bytes)))
+    (local.set $i (i32.sub (local.get $bytes)
+                           (i32.add (local.get $records_bytes) (i32.const {HEAD_BYTES}))))
+    (if (i32.gt_u (local.get $i) (i32.const 57)) (then (local.set $i (i32.const 57))))
+    (i32.store8 (i32.const 1032) (i32.mul (i32.const 2) (i32.add (i32.const 6) (local.get $i))))
+    (i32.store8 (i32.const 1037) (i32.mul (i32.const 2) (local.get $i)))
+    (memory.copy (i32.const 1038) (local.get $at) (local.get $i))
+    (i32.store16 (i32.add (i32.const 1038) (local.get $i)) (i32.const 0))
+    (call $copy_records (i32.const 1028) (i32.add (i32.const 12) (local.get $i)))
+    (i32.const 1)
+"""
+    return module(body, kind=kind, data=bytes(7) + b"\1" + bytes(72))
+
+
+def tells_fed() -> bytes:
+    """Return a module that makes one record of each call: how many look_back was given, a u32."""
+    body = """
+    (if (i32.eqz (call $u32 (local.get $records))) (then
+      (call $copy_records (i32.const 1024) (i32.const 5))
+      (return (i32.const 0))))
+    (call $put_be32 (i32.const 1038) (global.get $fed))
+    (call $copy_records (i32.const 1028) (i32.const 16))
+    (i32.const 1)
+"""
+    look_back = """
+  (global $fed (mut i32) (i32.const 0))
+  (func (export "look_back") (param $at i32) (param i32 i32) (result i32)
+    (global.set $fed (i32.add (global.get $fed)
+                              (call $u32 (i32.add (local.get $at) (i32.const 12)))))
+    (i32.const 0))
+"""
+    record = bytes.fromhex("00000000 00000001 14 00000000 08 00000000 00 00")
+    return module(body, kind="map", data=record, functions=_PUPPET_FUNCTIONS, more=look_back)

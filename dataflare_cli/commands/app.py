@@ -140,6 +140,8 @@ class Defaults:
             return Defaults(self.env, commands[name], self.word or name)
         if (self.word, name) in OPTION_SETTINGS:
             key = OPTION_SETTINGS[self.word, name]
+        elif name in SHARED_OPTION_SETTINGS:
+            key = SHARED_OPTION_SETTINGS[name]
         elif name == "output" and self.word not in OWN_OUTPUTS:
             key = "output"
         else:
@@ -151,9 +153,18 @@ class Defaults:
 # Which setting the option of a command takes its default from.
 OPTION_SETTINGS = {
     ("consume", "output"): "consume-output",
+    ("transform", "output"): "consume-output",
+    ("transform", "max_request_size"): "max-request-size",
     ("produce", "batch_size"): "batch-size",
     ("produce", "max_request_size"): "max-request-size",
     ("produce", "durability"): "durability",
+}
+# Options that mean the same wherever they are.
+SHARED_OPTION_SETTINGS = {
+    "sm_memory": "smartmodule-memory",
+    "sm_time": "smartmodule-time",
+    "sm_records_out": "smartmodule-records-out",
+    "sm_bytes_out": "smartmodule-bytes-out",
 }
 # Commands whose -O has choices of its own, that no setting is for.
 OWN_OUTPUTS = ("benchmark",)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # In the catalog and in `consumers` (catalog.py, consumers.py; a test holds them together).
-TOPIC, TABLE_FORMAT = b"t", b"f"
+KINDS = {"TOPIC": b"t", "SMARTMODULE": b"s", "TABLE-FORMAT": b"f"}
 CONSUMER_SUFFIX_BYTES = 5
 SHELLS = ("bash", "zsh", "fish")
 # Root options that say where names are to be found.
@@ -175,6 +175,9 @@ def _values(
         return [(kind, "")]
     if kind in ("PROFILE", "SETTING"):
         return [(name, "") for name in _configured(kind, environ)]
+    if kind == "SMARTMODULE":
+        names = [*_stored(kind, start, line.flags, environ), *_built_in()]
+        return [(name, "") for name in dict.fromkeys(names)]
     if kind in ("TOPIC", "CONSUMER", "TABLE-FORMAT"):
         return [(name, "") for name in _stored(kind, start, line.flags, environ)]
     return []
@@ -186,6 +189,14 @@ def _configured(kind: str, environ: Mapping[str, str]) -> list[str]:
     if kind == "SETTING":
         return [PROFILE.key, *BY_KEY]
     return UserFile(user_file_path(environ)).load().names()
+
+
+def _built_in() -> list[str]:
+    """Return the names of the SmartModules that are shipped, by their files."""
+    from pathlib import Path
+
+    directory = Path(__file__).parents[1] / "wasm" / "builtin"
+    return sorted(path.stem for path in directory.glob("*.wasm"))
 
 
 def _stored(
@@ -209,6 +220,5 @@ def _stored(
             keys = (key[:-CONSUMER_SUFFIX_BYTES] for key, _ in view.items(b"consumers"))
             yield from dict.fromkeys(key.decode() for key in keys)
         else:
-            prefix = TOPIC if kind == "TOPIC" else TABLE_FORMAT
-            for key, _ in view.items(b"catalog", prefix + start.encode()):
+            for key, _ in view.items(b"catalog", KINDS[kind] + start.encode()):
                 yield key[1:].decode()

@@ -190,7 +190,7 @@ def dedup_of(dedup: bool, count: int | None, age: str | None) -> dict[str, Any]:
     if not dedup:
         for name, value in (("--dedup-count", count), ("--dedup-age", age)):
             if value is not None:
-                raise UsageError(f"{name} needs --dedup")
+                raise UsageError(f"{name} needs --dedup", hint="add --dedup")
         return {}
     age_ms = DEDUP_AGE_MS_DEFAULT if age is None else parse_dedup_age(age)
     bounds = Deduplication(count=count or DEDUP_COUNT_DEFAULT, age_ms=age_ms)

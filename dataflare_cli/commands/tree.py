@@ -20,7 +20,7 @@ from dataflare_cli.commands.completions import script
 from dataflare_cli.commands.shared import usage_line
 
 # Metavars that completion knows names for.
-NAMED = ("TOPIC", "PROFILE", "CONSUMER", "TABLE-FORMAT", "SETTING")
+NAMED = ("TOPIC", "PROFILE", "CONSUMER", "TABLE-FORMAT", "SMARTMODULE", "SETTING")
 TABLE_FILE = Path(__file__).with_name("_tree.py")
 SCRIPTS_DIRECTORY = Path(__file__).parents[2] / "completions"
 HEADER = '''"""The command tree for completion: generated, see `tree`."""

@@ -43,6 +43,26 @@ def seconds(raw: object) -> float:
     return span
 
 
+def span(raw: object) -> str:
+    """Read a time span as `seconds` does; a text that options take, as in "0.5s"."""
+    return f"{seconds(raw):g}s"
+
+
+def count(smallest: int, largest: int) -> Callable[[object], int]:
+    """Make the reader of a whole number within its limits."""
+
+    def read(raw: object) -> int:
+        digits = isinstance(raw, str) and raw.isascii() and raw.isdigit()
+        if isinstance(raw, bool) or not (digits or isinstance(raw, int)):
+            raise BadValueError(f"expected a whole number, found {raw!r}")
+        number = int(cast("str | int", raw))
+        if not smallest <= number <= largest:
+            raise BadValueError(f"expected {smallest} to {largest}, found {number}")
+        return number
+
+    return read
+
+
 def byte_count(smallest: int, largest: int) -> Callable[[object], int]:
     """Make the reader of a number of bytes within its limits."""
 
@@ -133,6 +153,28 @@ SETTINGS = (
         1_048_576,
         True,
         "Largest record produced, in bytes",
+    ),
+    Setting(
+        "smartmodule-memory",
+        byte_count(1, 4 << 30),
+        1_000_000_000,
+        True,
+        "Most memory of a SmartModule, in bytes",
+    ),
+    Setting("smartmodule-time", span, "10s", True, "Most time that a call of one may take"),
+    Setting(
+        "smartmodule-records-out",
+        count(1, 2**31 - 1),
+        100_000,
+        True,
+        "Most records that one may make of a record",
+    ),
+    Setting(
+        "smartmodule-bytes-out",
+        byte_count(1, 4 << 30),
+        33_554_432,
+        True,
+        "Most bytes that one may make of a record",
     ),
     Setting("lock-timeout", seconds, 30.0, True, "How long to wait for another writer"),
     Setting(

@@ -114,7 +114,7 @@ class GuestModule:
 
 
 # For a start section, which SDKs' modules don't have.
-START_S_MAX = 5.0
+START_S_MAX = 1.0
 
 
 class Guest:

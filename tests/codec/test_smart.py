@@ -85,7 +85,7 @@ def test_the_worked_example():
 @given(st.data(), batches, offsets, one_codec, types)
 @settings(deadline=None)
 def test_windows_are_the_same(data, groups, base_offset, compressions, timestamp_type):
-    """Every window of a run: its bytes, its bounds, and where it ends."""
+    """Invariants: every window of a run: its bytes, its bounds, and where it ends."""
     flat = flat_run(groups, base_offset, compressions, timestamp_type)
     runs = both(flat)
     start = data.draw(st.integers(runs[0].start_offset, runs[0].next_offset - 1))
@@ -104,15 +104,13 @@ def test_windows_are_the_same(data, groups, base_offset, compressions, timestamp
 @given(st.data(), batches, offsets, one_codec, types, programs)
 @settings(deadline=None)
 def test_outputs_are_the_same(data, groups, base_offset, compressions, timestamp_type, program):
-    """Text, records and batches of what modules make of a window."""
+    """Invariants: text, records and batches of what modules make of a window."""
     flat = flat_run(groups, base_offset, compressions, timestamp_type)
     runs = both(flat)
     windows = [open_window(run, base_offset, run.next_offset) for run in runs]
     count = windows[0].record_count
     sources = data.draw(st.lists(st.integers(0, count - 1), max_size=8))
-    raw = output_of(
-        *(Record(offset=source, **data.draw(changed, "output")) for source in sources)
-    )
+    raw = output_of(*(Record(offset=source, **data.draw(changed, "output")) for source in sources))
     expected, found = (window.attach(raw) for window in windows)
     first = data.draw(st.integers(0, len(sources)))
     limit = data.draw(st.sampled_from([61, 100, 300, 1_000_000]))
@@ -128,7 +126,7 @@ def test_outputs_are_the_same(data, groups, base_offset, compressions, timestamp
 @given(batches, st.lists(codecs, min_size=1, max_size=3), types)
 @settings(deadline=None)
 def test_what_is_kept_comes_out_as_it_went_in(groups, compressions, timestamp_type):
-    """A window's input, given back as it is, is its records: null, headers and times too."""
+    """Invariants: a window's input, given back as it is, is its records: null, headers and times too."""
     run = codec.load_run(flat_run(groups, 5, compressions, timestamp_type), engine="kernel")
     stored = list(run.records())
     kept: list[Record] = []
@@ -145,7 +143,7 @@ def test_what_is_kept_comes_out_as_it_went_in(groups, compressions, timestamp_ty
 @given(batches, st.lists(codecs, min_size=1, max_size=3), st.sampled_from([90, 200, 1_000_000]))
 @settings(deadline=None)
 def test_packed_batches_hold_the_outputs(groups, compressions, limit):
-    """What `pack` writes is a canonical batch, as large as it may be."""
+    """Invariants: what `pack` writes is a canonical batch, as large as it may be."""
     run = codec.load_run(flat_run(groups, 0, [Codec.NONE]), engine="kernel")
     window = open_window(run, 0, run.next_offset)
     outputs = window.attach(window.raw)
@@ -206,7 +204,7 @@ def judged(window, raw: bytes):
 @given(st.data(), st.integers(1, 4))
 @settings(deadline=None, max_examples=300)
 def test_lies_are_found_by_both(data, count):
-    """Whatever bytes a module gives, both say the same of them, and nothing crashes."""
+    """Invariants: whatever bytes a module gives, both say the same of them, and nothing crashes."""
     records = [Record(b"v%d" % n, timestamp_ms=BASE_MS) for n in range(count)]
     windows = [open_window(run, 0, count) for run in both(flat_run([records]))]
     raw = mutated(data, bytes(windows[0].raw) + b"\0")
@@ -220,7 +218,7 @@ def test_lies_are_found_by_both(data, count):
 @given(st.binary(max_size=60))
 @settings(deadline=None, max_examples=300)
 def test_any_bytes_are_judged(raw):
-    """Bytes of nobody's making are records, or are said not to be."""
+    """Invariants: bytes of nobody's making are records, or are said not to be."""
     run = codec.load_run(flat_run([[Record(b"v", timestamp_ms=1)] * 3]), engine="kernel")
     judged(open_window(run, 0, 3), raw)
 
@@ -266,4 +264,3 @@ def test_a_large_record_has_a_window_and_a_batch_of_its_own():
 
         assert (1, 1) == (window.record_count, packed.record_count)
         assert len(packed.frame) > 300_000
-

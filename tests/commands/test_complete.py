@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness import SOURCES, process_environ, run, run_process
 
-from dataflare_cli.catalog import TABLE_FORMAT, TOPIC, Catalog
+from dataflare_cli.catalog import SMARTMODULE, TABLE_FORMAT, TOPIC, Catalog
 from dataflare_cli.commands import complete, tree
 from dataflare_cli.commands.complete import SHELLS, candidates, join_equal_signs
 from dataflare_cli.config import BY_KEY
@@ -115,7 +115,8 @@ def test_consumers_and_table_formats(stored):
 
 def test_the_keys_are_those_of_the_catalog():
     """Completion reads them without importing the catalog."""
-    assert (TOPIC, TABLE_FORMAT) == (complete.TOPIC, complete.TABLE_FORMAT)
+    expected = {"TOPIC": TOPIC, "SMARTMODULE": SMARTMODULE, "TABLE-FORMAT": TABLE_FORMAT}
+    assert expected == complete.KINDS
 
 
 def test_looking_changes_nothing(tmp_path, monkeypatch):

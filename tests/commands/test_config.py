@@ -97,6 +97,10 @@ def test_every_setting_can_come_from_every_allowed_source(home, tree):
         "consume-output": "records",
         "batch-size": "1000",
         "max-request-size": "2000",
+        "smartmodule-memory": "5000000",
+        "smartmodule-time": "250s",
+        "smartmodule-records-out": "7",
+        "smartmodule-bytes-out": "8",
         "lock-timeout": "1.5",
         "durability": "relaxed",
         "log-level": "debug",
@@ -128,6 +132,11 @@ def test_limits_are_those_of_the_model():
     assert model.REQUEST_BYTES_DEFAULT == BY_KEY["max-request-size"].default
     assert model.BATCH_BYTES_MAX == BY_KEY["batch-size"].read(str(model.BATCH_BYTES_MAX))
     assert model.REQUEST_BYTES_MAX == BY_KEY["max-request-size"].read(model.REQUEST_BYTES_MAX)
+    limits = model.GuestLimits()
+    assert limits.memory_bytes == BY_KEY["smartmodule-memory"].default
+    assert f"{limits.time_s:g}s" == BY_KEY["smartmodule-time"].default
+    assert limits.records_out == BY_KEY["smartmodule-records-out"].default
+    assert limits.bytes_out == BY_KEY["smartmodule-bytes-out"].default
 
 
 @pytest.mark.parametrize("environ", [{}, {"XDG_DATA_HOME": "/x", "XDG_CONFIG_HOME": "/y"}])
@@ -251,7 +260,7 @@ def test_a_tree_file_may_set_what_the_table_allows(tree, home):
         found.consume_output,
     )
     assert (1000, 2000, 120) == (found.batch_size, found.max_request_size, found.lock_timeout_s)
-    assert 6 == sum(each.in_tree for each in SETTINGS)
+    assert 10 == sum(each.in_tree for each in SETTINGS)
 
 
 def test_the_nearest_tree_file_counts(tree, home):
@@ -391,7 +400,7 @@ def test_show_has_every_setting_and_its_origin(home):
 
     assert ["SETTING", "VALUE", "ORIGIN"] == result.lines[0].split()
     assert ["profile", *BY_KEY] == [line.split()[0] for line in result.lines[1:]]
-    assert "durability        relaxed" in result.text
+    assert ["durability", "relaxed"] in [line.split()[:2] for line in result.lines]
     assert "environment DATAFLARE_DURABILITY" in result.text
     assert "ORIGIN" not in run("config", "show").text
 

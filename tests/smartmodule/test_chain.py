@@ -8,10 +8,11 @@ Invariants
 """
 
 import pytest
+import wat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import flat_run
 
-import wat
 from dataflare_cli import codec
 from dataflare_cli.codec.smart import open_window
 from dataflare_cli.errors import ModuleFailed
@@ -19,7 +20,6 @@ from dataflare_cli.model import GuestLimits, Lookback, Record
 from dataflare_cli.smartmodule.chain import Chain, Step
 from dataflare_cli.smartmodule.engine import LoadedModule
 from dataflare_cli.stream.transform import ChainPlan, Needs, Transform
-from stored import flat_run
 
 BASE_MS = 1_700_000_000_000
 PUPPET = LoadedModule("puppet", wat.puppet())
@@ -257,7 +257,7 @@ def expected_of(items, *, goes_on, twice):
 )
 @settings(deadline=None, max_examples=150)
 def test_however_records_are_split(items, goes_on, kind, engine, batch, window_records):
-    """Batches, windows and engines make no difference to what a chain gives."""
+    """Invariants: batches, windows and engines make no difference to what a chain gives."""
     module = LoadedModule(kind, wat.puppet(kind=kind))
     plan = ChainPlan([Step(module), Step(OTHER)], QUICK, goes_on=goes_on)
     transform = Transform(plan, plan.start(), Needs())

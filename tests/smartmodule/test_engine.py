@@ -4,8 +4,8 @@ import struct
 
 import pytest
 import wasmtime
-
 import wat
+
 from dataflare_cli.errors import InitFailed, InvalidModule, UsageError
 from dataflare_cli.model import GuestLimits, Lookback, SmartModuleKind
 from dataflare_cli.smartmodule import abi
@@ -276,7 +276,7 @@ def test_a_memory_bomb_is_stopped():
 
 def test_less_memory_than_a_module_begins_with():
     """It can't be started, and the message says why."""
-    with pytest.raises(InvalidModule, match="Failed to instantiate: .*memory"):
+    with pytest.raises(InvalidModule, match=r"Failed to instantiate: .*memory"):
         start(wat.module(), memory_bytes=100_000)
 
 

@@ -91,7 +91,20 @@ def test_sizes_may_be_numbers():
             "meta: {name: t}\npartition: {maps: [{id: 0, replicas: [5001]}]}",
             "partition.maps: there are no servers",
         ),
-        ("meta: {name: t}\ndeduplication: {bounds: {count: 1}}", "deduplication: deduplication"),
+        ("meta: {name: t}\ndeduplication: {bounds: {}}", "Object missing required field `count`"),
+        (
+            "meta: {name: t}\ndeduplication: {bounds: {count: 1, age: 5}}",
+            "Expected `str | null`, got `int` - at `$.deduplication.bounds.age`",
+        ),
+        (
+            "meta: {name: t}\ndeduplication: {bounds: {count: 1, age: soon}}",
+            "deduplication.bounds.age: Invalid argument: not a duration: 'soon'",
+        ),
+        (
+            "meta: {name: t}\ndeduplication:\n  bounds: {count: 1}\n"
+            "  filter: {transform: {uses: x, with: {by: 1}}}",
+            "deduplication.filter.transform: the parameter 'by' is 1, not a text",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused(text, problem):

@@ -10,7 +10,7 @@
 //! value, header count varint = 0. In front of all: their count, u32 big-endian.
 
 use crate::bytes::*;
-use crate::render::{cursor, find_entry, keep, locate, prepare};
+use crate::render::{cursor, find_entry, keep, locate, prepare, Cursor};
 use crate::run::{read_record, walk, Control as Run, Entry, Parts};
 use crate::{DAMAGED, DONE, NEED_OUTPUT, NEED_PLAIN};
 
@@ -69,23 +69,33 @@ const INPUT_HEAD_BYTES_MAX: u32 = 5 + 1 + 5 + 5 + 1 + 5 + 5 + 1;
 const PACKED_HEAD_BYTES_MAX: u32 = 5 + 1 + 10 + 5 + 5 + 5;
 const BATCH_HEADER_BYTES: u32 = 61;
 
+/// A window that is being filled.
+struct Filling {
+    offset: i64, // of the next record
+    to: *mut u8,
+    to_end: *mut u8,
+    first: Head,
+}
+
 /// Writes the records from `start` on, as many as there is room for and as are near in time.
 ///
 /// Timestamps go as differences of 32 bits: what is further from the first one begins a window of
 /// its own.
 pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
-    let mut to = (c.input + COUNT_BYTES) as *mut u8;
-    let to_end = (c.input + c.input_room) as *mut u8;
-    let mut first = Head::default();
-    let mut offset = c.start;
-    let mut number = find_entry(run, offset);
-    let mut cursor = cursor();
+    let mut filling = Filling {
+        offset: c.start,
+        to: (c.input + COUNT_BYTES) as *mut u8,
+        to_end: (c.input + c.input_room) as *mut u8,
+        first: Head::default(),
+    };
+    let mut number = find_entry(run, c.start);
+    let mut place = cursor();
     let mut status = DONE;
     c.source_count = 0;
     c.is_uniform = 1;
     c.base_offset = c.start;
     c.base_timestamp = -1;
-    'entries: while number < run.entry_count && offset < c.end {
+    while number < run.entry_count && filling.offset < c.end && status == DONE {
         let entry = &mut *(run.index as *mut Entry).add(number as usize);
         if entry.plain == 0 || !walk(entry) {
             status = if entry.plain == 0 {
@@ -95,60 +105,77 @@ pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
             };
             break;
         }
-        cursor = locate(entry, number, offset, &cursor);
-        offset = cursor.offset;
-        let limit = c.end.min(entry.next_offset());
-        let mut at = (entry.plain + cursor.at) as *const u8;
-        while offset < limit && c.source_count < c.source_room {
-            let parts = read_record(at);
-            let head = Head::of(entry, &parts);
-            if head.timestamp < c.timestamp_min {
-                cursor.pass(&mut offset, &mut at, parts.next);
-                continue;
-            }
-            if c.source_count == 0 {
-                first = head;
-                c.base_offset = offset;
-                c.base_timestamp = head.timestamp;
-            } else if !first.is_near(&head) || offset - c.base_offset > i32::MAX as i64 {
-                break 'entries;
-            }
-            let most = INPUT_HEAD_BYTES_MAX as usize
-                + parts.key_bytes.max(0) as usize
-                + parts.value_bytes.max(0) as usize;
-            if most > to_end as usize - to as usize {
-                if c.source_count == 0 {
-                    run.needed = COUNT_BYTES + most as u32;
-                    status = NEED_OUTPUT;
-                }
-                break 'entries;
-            }
-            if !first.is_equal(&head) {
-                c.is_uniform = 0;
-            }
-            let delta = (head.timestamp - first.timestamp) as i32;
-            to = put_input(to, &parts, delta, (offset - c.base_offset) as u32);
-            *(c.sources as *mut Source).add(c.source_count as usize) = Source {
-                at: at as u32,
-                entry: number,
-            };
-            c.source_count += 1;
-            cursor.pass(&mut offset, &mut at, parts.next);
+        place = locate(entry, number, filling.offset, &place);
+        filling.offset = place.offset;
+        run.needed = 0;
+        take(c, run, entry, &mut place, &mut filling);
+        if run.needed > 0 {
+            status = NEED_OUTPUT;
         }
-        if offset < entry.next_offset() {
+        if filling.offset < entry.next_offset() {
             break;
         }
         number += 1;
     }
-    keep(cursor);
-    if offset > c.start && status != NEED_OUTPUT {
+    keep(place);
+    if filling.offset > c.start && status != NEED_OUTPUT {
         status = DONE;
     }
     (c.input as *mut u32).write_unaligned(c.source_count.to_be());
-    c.input_bytes = to as u32 - c.input;
-    c.next_offset = offset;
+    c.input_bytes = filling.to as u32 - c.input;
+    c.next_offset = filling.offset;
     run.entry = number;
     status
+}
+
+/// Takes records of an entry into the window; `needed` says that not one of them fits.
+#[inline(always)]
+unsafe fn take(
+    c: &mut Control,
+    run: &mut Run,
+    entry: &Entry,
+    place: &mut Cursor,
+    filling: &mut Filling,
+) {
+    let limit = c.end.min(entry.next_offset());
+    let mut at = (entry.plain + place.at) as *const u8;
+    while filling.offset < limit && c.source_count < c.source_room {
+        let parts = read_record(at);
+        let head = Head::of(entry, &parts);
+        if head.timestamp < c.timestamp_min {
+            place.pass(&mut filling.offset, &mut at, parts.next);
+            continue;
+        }
+        if c.source_count == 0 {
+            filling.first = head;
+            c.base_offset = filling.offset;
+            c.base_timestamp = head.timestamp;
+        }
+        let offset_delta = filling.offset - c.base_offset;
+        if !filling.first.is_near(&head) || offset_delta > i32::MAX as i64 {
+            return;
+        }
+        let most = INPUT_HEAD_BYTES_MAX as usize
+            + parts.key_bytes.max(0) as usize
+            + parts.value_bytes.max(0) as usize;
+        if most > filling.to_end as usize - filling.to as usize {
+            if c.source_count == 0 {
+                run.needed = COUNT_BYTES + most as u32;
+            }
+            return;
+        }
+        if !filling.first.is_equal(&head) {
+            c.is_uniform = 0;
+        }
+        let timestamp_delta = (head.timestamp - filling.first.timestamp) as i32;
+        filling.to = put_input(filling.to, &parts, timestamp_delta, offset_delta as u32);
+        *(c.sources as *mut Source).add(c.source_count as usize) = Source {
+            at: at as u32,
+            entry: place.entry,
+        };
+        c.source_count += 1;
+        place.pass(&mut filling.offset, &mut at, parts.next);
+    }
 }
 
 /// What the modules' format has no place for.
