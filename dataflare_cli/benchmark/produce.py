@@ -151,7 +151,7 @@ def startup_figure(what: str, starts: Sequence[Ran]) -> Figure:
 
 
 def time_without(
-    starts: Sequence[Ran], name: str, runs: Sequence[Ran], load: Load, plain: Figure
+    starts: Sequence[Ran], name: str, runs: Sequence[Ran], load: Load, plain: Figure | None
 ) -> Figure:
     """Return the time of runs, less that of their start-up, beside a plain tool's."""
     startup_s = median(each.seconds for each in starts)

@@ -88,13 +88,23 @@ class Workplace:
 
     @contextmanager
     def started(
-        self, words: Words, *, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+        self,
+        words: Words,
+        *,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.DEVNULL,
+        environ: Mapping[str, str] | None = None,
     ) -> Iterator["Process"]:
         """Start a process; killed if it outlives the block."""
         with tempfile.TemporaryFile(dir=self.path) as stderr:
             # In a directory that has no dataflare.toml in it or above.
             process = subprocess.Popen(  # noqa: S603 - words of our own
-                words, stdin=stdin, stdout=stdout, stderr=stderr, env=self.environ, cwd="/"
+                words,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env={**self.environ, **(environ or {})},
+                cwd="/",
             )
             try:
                 yield Process(process, words, stderr)
@@ -105,7 +115,14 @@ class Workplace:
                     process.kill()
                     process.wait()
 
-    def run(self, words: Words, *, stdin: int = subprocess.DEVNULL, after: Words = ()) -> Ran:
+    def run(
+        self,
+        words: Words,
+        *,
+        stdin: int = subprocess.DEVNULL,
+        after: Words = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> Ran:
         """Run a process to its end, fed by the process of `after` if there is one.
 
         Raises:
@@ -116,7 +133,7 @@ class Workplace:
             if after:
                 feeder = stack.enter_context(self.started(after, stdout=subprocess.PIPE))
                 stdin = feeder.stdout.fileno()
-            process = stack.enter_context(self.started(words, stdin=stdin))
+            process = stack.enter_context(self.started(words, stdin=stdin, environ=environ))
             if after:
                 feeder.stdout.close()  # the reader has it: what ends it is for the feeder to see
             peak_bytes = process.watch()

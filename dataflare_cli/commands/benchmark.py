@@ -151,6 +151,27 @@ class LatencyRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SmartModuleRequest:
+    """Measure SmartModules: a topic through each to /dev/null, on one core and on all.
+
+    \b
+    Example:
+      dataflare benchmark smartmodule
+      dataflare benchmark smartmodule --wasm-file upper.wasm -O json
+    """
+
+    records: RecordsOption = 2_000_000
+    record_size: RecordSizeOption = 100
+    samples: SamplesOption = 3
+    wasm_file: Annotated[
+        list[Path] | None,
+        option("--wasm-file", metavar="FILE", help="Also this one (repeatable)"),
+    ] = None
+    directory: DirectoryOption = None
+    output: ReportOption = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StartupRequest:
     """Measure start-up: the commands that people wait for, beside the bare interpreter.
 
@@ -202,6 +223,21 @@ def latency(env: Environment, request: LatencyRequest) -> None:
         record_bytes=request.record_size,
     )
     _run(env, request.directory, request.output, lambda place: benchmark.measure(place, plan))
+
+
+def smartmodule(env: Environment, request: SmartModuleRequest) -> None:
+    """Measure what the request says, and print it."""
+    from dataflare_cli.benchmark import smartmodule as benchmark
+    from dataflare_cli.benchmark.produce import Plan
+
+    plan = Plan(records=request.records, record_bytes=request.record_size, samples=request.samples)
+    subjects = benchmark.subjects_of([env.cwd / path for path in request.wasm_file or ()])
+    _run(
+        env,
+        request.directory,
+        request.output,
+        lambda place: benchmark.measure(place, plan, subjects),
+    )
 
 
 def startup(env: Environment, request: StartupRequest) -> None:
@@ -281,4 +317,5 @@ def _show_progress(env: Environment, text: str) -> None:
 app.command(name="produce")(command_of(ProduceRequest, produce))
 app.command(name="consume")(command_of(ConsumeRequest, consume))
 app.command(name="latency")(command_of(LatencyRequest, latency))
+app.command(name="smartmodule")(command_of(SmartModuleRequest, smartmodule))
 app.command(name="startup")(command_of(StartupRequest, startup))
