@@ -121,9 +121,16 @@ class ChainPrinter:
             ended = self._render(track, made, program)
         if ended is not None:
             next_offset = ended + 1
+        failures = made.failures
+        if ended is not None:
+            failures = [each for each in failures if each.offset < next_offset]
         self._seen_count += next_offset - track.offset
-        self._fail(track, run, [each for each in made.failures if each.offset <= next_offset])
+        if self._plan.goes_on:
+            self._fail(track, run, failures)
+        # A failure that ends the run is not passed over: it is where the next one begins.
         track.advance(next_offset)
+        if not self._plan.goes_on:
+            self._fail(track, run, failures)
 
     def _render(self, track: Track, made: Transformed, program: "Program") -> int | None:
         """Write outputs; return the offset of the last one if the limit was reached with it."""
@@ -173,8 +180,11 @@ class ChainPrinter:
     def _deliver(self, job: _Job, pieces: list[_Piece]) -> None:
         for data, next_offset, failures in pieces:
             self._session.env.write(data)
-            self._fail(job.track, job.run, failures)
+            if self._plan.goes_on:
+                self._fail(job.track, job.run, failures)
             job.track.seen = next_offset - 1
+            if not self._plan.goes_on:
+                self._fail(job.track, job.run, failures)
         self._seen_count += job.stop - job.start
 
     # ------------------------------------------------------------------- chains

@@ -106,6 +106,7 @@ class Session:
                     outputs,
                     compression=options.compression,
                     batch_bytes_max=options.text.batch_bytes_max,
+                    record_bytes_max=options.text.record_bytes_max,
                 )
             ],
             deliver=lambda frames, source: self.writer.put(Portion(frames, source)),
@@ -146,9 +147,10 @@ class Session:
             if self.writer.record_count:
                 self._say_stored("")
             raise
+        finally:
+            if self.stage is not None:
+                self.stage.close()
         self.writer.close()
-        if self.stage is not None:
-            self.stage.close()
 
     def finish(self) -> None:
         """Report, tidy the store, and end with 5 if some input was bad."""

@@ -17,8 +17,9 @@ from dataflare_cli import codec
 from dataflare_cli.codec.frame import record_count_of
 from dataflare_cli.codec.runs import Run
 from dataflare_cli.codec.smart import Outputs
+from dataflare_cli.errors import RecordTooLarge
 from dataflare_cli.log.keys import log_key
-from dataflare_cli.model import Codec, Record
+from dataflare_cli.model import REQUEST_BYTES_MAX, Codec, Record
 from dataflare_cli.smartmodule.chain import Failure, Stored
 from dataflare_cli.stream.failures import FailurePolicy, Place
 from dataflare_cli.stream.pipeline import Pipeline, core_count
@@ -147,11 +148,24 @@ class Stage(Generic[Made]):
         return Transform(self._plan, self._plan.start(stored), self._needs)
 
 
-def pack_frames(outputs: Outputs, *, compression: Codec, batch_bytes_max: int) -> list[bytearray]:
-    """Return outputs as sealed frames."""
+def pack_frames(
+    outputs: Outputs,
+    *,
+    compression: Codec,
+    batch_bytes_max: int,
+    record_bytes_max: int = REQUEST_BYTES_MAX,
+) -> list[bytearray]:
+    """Return outputs as sealed frames.
+
+    Raises:
+        RecordTooLarge: a module has made a record above the request limit.
+    """
     frames, first = [], 0
     while first < outputs.record_count:
         packed = outputs.pack(first=first, batch_bytes_max=batch_bytes_max)
+        # Only what has one record may be of any size.
+        if packed.record_count == 1 and len(packed.frame) > record_bytes_max:
+            _refuse_too_large(next(outputs.records(first)), record_bytes_max)
         first = packed.next_index
         frames.append(
             codec.seal(
@@ -163,3 +177,9 @@ def pack_frames(outputs: Outputs, *, compression: Codec, batch_bytes_max: int) -
             )
         )
     return frames
+
+
+def _refuse_too_large(record: Record, limit: int) -> None:
+    size = len(record.key or b"") + len(record.value or b"")
+    if size > limit:
+        raise RecordTooLarge(size, limit, where="made by a SmartModule")

@@ -50,7 +50,8 @@ class ChainPlan:
     def is_stateless(self) -> bool:
         """Whether one chain may serve all partitions, and several one partition."""
         return all(
-            step.module.is_stateless or (self.parallel and not step.module.is_aggregate)
+            step.module.is_stateless
+            or (self.parallel and not step.module.is_aggregate and step.lookback is None)
             for step in self.steps
         )
 
