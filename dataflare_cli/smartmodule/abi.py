@@ -255,9 +255,8 @@ class _Reader:
         return bool(tag)
 
     def string(self) -> str:
-        # Fluvio reads a signed number, and below 1 nothing follows.
-        size = self.number(_U16)
-        return "" if size > STRING_BYTES_MAX else self.take(size).decode(errors="replace")
+        # SDKs write hints of more than 32,767 bytes, too, which Fluvio's hosts can't read.
+        return self.take(self.number(_U16)).decode(errors="replace")
 
     def sized(self) -> bytes:
         raw = shift = 0
