@@ -47,9 +47,14 @@ BANNED = [
 
 # Exceptions outside the tree, and why no user ever sees one as such.
 INNER_ERRORS = {
+    "CallFailedError": "the chain makes a Failure of it, with its record",
+    "ExitError": "proc_exit unwinds the guest by it; Guest makes a Trap of it",
+    "InvalidWasmError": "the engine knows the module's name, and makes an InvalidModule of it",
+    "MalformedError": "as CallFailedError, for what a module has written",
+    "NotRecordsError": "as MalformedError",
     "BadValueError": "its catchers know the place, and make a ConfigError or UsageError of it",
     "Terminated": "SIGTERM on its way out, like KeyboardInterrupt",
-    "Trap": "a bug in the kernel; the codec makes Corruption or a crash of it",
+    "Trap": "a guest's call that did not return; the engine says which module's",
 }
 
 FOREIGN_ERRORS = re.compile(r"^(Base)?Exception$|Error$|^(StopIteration|KeyboardInterrupt)$")

@@ -75,7 +75,7 @@ def measure(place: Workplace, plan: Plan, subjects: Sequence[Subject]) -> Report
     with place.data_dir() as data_dir, place.data_dir() as empty:
         place.progress("filling the topic")
         fill(place, plan, data_dir, source, record_count=plan.records)
-        figures = _measure_rates(place, plan, subjects, load, data_dir, empty)
+        figures = _measure_rates(place, plan, subjects, _Input(load, data_dir, empty))
         figures += _measure_starts(place, plan, empty)
     return Report(
         benchmark="smartmodule",
@@ -87,13 +87,16 @@ def measure(place: Workplace, plan: Plan, subjects: Sequence[Subject]) -> Report
     )
 
 
+class _Input(NamedTuple):
+    """What is consumed: directories with a topic that has the load, and with an empty one."""
+
+    load: Load
+    data_dir: Path
+    empty: Path
+
+
 def _measure_rates(
-    place: Workplace,
-    plan: Plan,
-    subjects: Sequence[Subject],
-    load: Load,
-    data_dir: Path,
-    empty: Path,
+    place: Workplace, plan: Plan, subjects: Sequence[Subject], given: _Input
 ) -> list[Figure]:
     cores = sorted(os.sched_getaffinity(0))
     runs: dict[tuple[str, bool], list[Ran]] = {}
@@ -104,18 +107,18 @@ def _measure_rates(
             for is_single in (True, False):
                 place.progress(f"sample {number} of {plan.samples}: {subject.name}")
                 key = (subject.name, is_single)
-                start = place.run(_words(place, empty, subject, cores, is_single=is_single))
+                start = place.run(_words(place, given.empty, subject, cores, is_single=is_single))
                 # The first one may compile.
                 if number:
                     starts.setdefault(key, []).append(start)
-                    ran = place.run(_words(place, data_dir, subject, cores, is_single=is_single))
-                    runs.setdefault(key, []).append(ran)
+                    words = _words(place, given.data_dir, subject, cores, is_single=is_single)
+                    runs.setdefault(key, []).append(place.run(words))
     figures: list[Figure] = []
     for is_single, where in ((True, "1 core"), (False, f"{len(cores)} cores")):
-        plain = _figure(PLAIN, where, starts, runs, load, is_single=is_single, beside=None)
+        plain = _figure(PLAIN, where, starts, runs, given.load, is_single=is_single, beside=None)
         figures.append(plain)
         figures += [
-            _figure(each.name, where, starts, runs, load, is_single=is_single, beside=plain)
+            _figure(each.name, where, starts, runs, given.load, is_single=is_single, beside=plain)
             for each in subjects
         ]
     return figures

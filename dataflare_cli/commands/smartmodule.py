@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dataflare_cli.catalog import Catalog, check_name
+from dataflare_cli.catalog import Catalog, check_name, close_matches
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.render import show_list
 from dataflare_cli.commands.shared import (
@@ -14,6 +14,7 @@ from dataflare_cli.commands.shared import (
     environment,
     noun,
 )
+from dataflare_cli.commands.smartmodule_author import build_command, generate_command
 from dataflare_cli.commands.smartmodule_rows import (
     BUILTIN_COLUMNS,
     COLUMNS,
@@ -21,6 +22,7 @@ from dataflare_cli.commands.smartmodule_rows import (
     module_row,
     show_module,
 )
+from dataflare_cli.commands.smartmodule_test import command as test_command
 from dataflare_cli.commands.stored import (
     NOTHING_DONE,
     existing_store,
@@ -29,6 +31,7 @@ from dataflare_cli.commands.stored import (
 )
 from dataflare_cli.errors import (
     AlreadyExists,
+    DataError,
     DataflareError,
     NotFound,
     PartialFailure,
@@ -39,7 +42,7 @@ from dataflare_cli.log.bells import CATALOG_BELL, ring
 from dataflare_cli.text.units import format_bytes
 
 if TYPE_CHECKING:
-    from dataflare_cli.model import Package
+    from dataflare_cli.model import Package, SmartModule
     from dataflare_cli.smartmodule.registry import Found
 
 app = noun("Manage, build and test SmartModules: WASM that records are run through.")
@@ -118,7 +121,8 @@ def list_(
 ) -> None:
     """List stored SmartModules, or those that are built in.
 
-    Fields of -O json: name, sha256, size_bytes, kind, created_ms, package, and Fluvio's spec;
+    Fields of -O json: name, shown_name (of a package GROUP/NAME@VERSION), sha256, size_bytes,
+    kind, created_ms, package, and Fluvio's spec and status;
     with --builtin: name, version, kind, summary, params, stateless, size_bytes, sha256.
 
     Example:
@@ -195,7 +199,8 @@ def delete(
     """
     env = environment(ctx)
     failures: list[DataflareError] = []
-    for name in smartmodules:
+    names = list(dict.fromkeys(smartmodules))
+    for name in names:
         try:
             _delete(env, name, dry_run=dry_run)
         except NotFound as exc:
@@ -207,9 +212,9 @@ def delete(
         env.print(NOTHING_DONE)
     if failures:
         message = "Failed deleting SmartModule(s). Check previous errors."
-        if len(failures) == len(smartmodules):
+        if len(failures) == len(names):
             raise DataflareError(message)
-        raise PartialFailure(message, failed=len(failures), total=len(smartmodules))
+        raise PartialFailure(message, failed=len(failures), total=len(names))
 
 
 @app.command()
@@ -330,13 +335,39 @@ def _find(env: Environment, name: str) -> "Found":
 
 def _delete(env: Environment, name: str, *, dry_run: bool) -> None:
     catalog = Catalog(store_with(env, "smartmodule", name, read_only=dry_run))
+    module = _stored_module(catalog, name)
     if dry_run:
-        for module in catalog.smartmodules():
-            if module.name == name:
-                size = format_bytes(module.size_bytes)
-                env.print(f'smartmodule "{name}" would be deleted: {module.kind}, {size}')
-                return
-        raise NotFound("smartmodule", name)
-    catalog.delete_smartmodule(name)
+        size = format_bytes(module.size_bytes)
+        env.print(f'smartmodule "{name}" would be deleted: {module.kind}, {size}')
+        return
+    catalog.delete_smartmodule(module.name)
     ring(catalog.store.path, CATALOG_BELL)
     env.print(f'smartmodule "{name}" deleted')
+
+
+def _stored_module(catalog: Catalog, name: str) -> "SmartModule":
+    """Return the module of a name, or of a full name as lists show it.
+
+    Raises:
+        NotFound: with close matches.
+        DataError: several have that full name.
+    """
+    stored = catalog.smartmodules()
+    for module in stored:
+        if module.name == name:
+            return module
+    found = [module for module in stored if module.shown_name == name]
+    if len(found) > 1:
+        names = ", ".join(module.name for module in found)
+        raise DataError(f"{name} is stored under several names", hint=f"say which: {names}")
+    if not found:
+        names_known = {each for module in stored for each in (module.name, module.shown_name)}
+        close = close_matches(name, sorted(names_known))
+        hint = None if close else "dataflare smartmodule list shows all that are stored"
+        raise NotFound("smartmodule", name, suggestions=close, hint=hint)
+    return found[0]
+
+
+app.command(name="test")(test_command)
+app.command(name="generate")(generate_command)
+app.command(name="build")(build_command)

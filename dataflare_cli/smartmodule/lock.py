@@ -16,13 +16,14 @@ Invariants
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import tomli_w
 
 from dataflare_cli.errors import ConfigError, DataError, NotFound, Unreachable
-from dataflare_cli.smartmodule.registry import Found
+from dataflare_cli.smartmodule.registry import BUILT_IN, STORED, Found
 
 FILE = "dataflare.lock"
 VERSION = 1
@@ -89,6 +90,8 @@ def write_lock(path: Path, modules: Mapping[str, Locked]) -> None:
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
     except OSError as exc:
+        with suppress(OSError):
+            draft.unlink()
         raise Unreachable(str(path), exc.strerror or str(exc)) from exc
 
 
@@ -101,6 +104,8 @@ def check_locked(path: Path, locked: Mapping[str, Locked], uses: str, found: Fou
     """
     wanted = locked.get(uses)
     hint = f"dataflare smartmodule lock {uses} accepts what it means now"
+    if found.origin not in (STORED, BUILT_IN):
+        hint = "only names are locked: dataflare smartmodule create gives a file one"
     if wanted is None:
         raise NotFound("smartmodule", uses, hint=f"it is not in {path}: {hint}")
     if wanted.sha256 != found.sha256:

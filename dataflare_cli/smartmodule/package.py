@@ -72,7 +72,7 @@ def read_package_file(directory: Path) -> PackageFile:
         ) from exc
     document = _decode(raw, str(path))
     table = document.package
-    for text, noun in ((table.name, "package.name"), (table.group, "package.group")):
+    for text, noun in ((table.name, "package"), (table.group, "group")):
         try:
             check_name(text, noun=noun)
         except DataflareError as exc:

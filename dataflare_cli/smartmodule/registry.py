@@ -6,7 +6,8 @@
     group/name@VERSION  the highest version that the requirement takes (`versions`)
 
 Invariants
-- A name that could mean packages of several groups is refused, never guessed.
+- A name that could mean packages of several groups, or several modules that say they are
+  the same version of a package, is refused, never guessed.
 - Bytes are what their SHA-256 says, also those that are shipped.
 """
 
@@ -26,6 +27,7 @@ from dataflare_cli.smartmodule.engine import LoadedModule
 from dataflare_cli.smartmodule.versions import best
 from dataflare_cli.text.units import format_bytes
 
+STORED, BUILT_IN = "stored", "built-in"
 _USES = re.compile(r"(?:(?P<group>[^/@]+)/)?(?P<name>[^/@]+)(?:@(?P<version>.+))?")
 
 
@@ -35,7 +37,7 @@ class Found(NamedTuple):
     name: str  # as errors and lists call it: group/name@version of a package
     sha256: str
     wasm: bytes
-    origin: str  # stored, built-in, or a path
+    origin: str  # STORED, BUILT_IN, or a path
 
 
 class Registry:
@@ -55,7 +57,7 @@ class Registry:
 
         Raises:
             NotFound: there is none; close matches are offered.
-            DataError: several groups have a package of that name.
+            DataError: several groups have a package of that name, or it is stored twice.
             UsageError: the version is no requirement.
             Corruption: the bytes are not what they should be.
         """
@@ -82,27 +84,29 @@ class Registry:
         raise self._not_found(uses)
 
     def _choose(self, uses: str, packages: Sequence[SmartModule], version: str) -> SmartModule:
-        by_version = {}
-        groups = set()
-        for module in packages:
-            assert module.package is not None
-            by_version[module.package.version] = module
-            groups.add(module.package.group)
+        groups = {each.package.group for each in packages if each.package is not None}
         if len(groups) > 1:
             name = packages[0].package.name if packages[0].package is not None else uses
             raise DataError(
                 f"{uses} may mean the SmartModule of several groups",
                 hint="say which: " + ", ".join(f"{group}/{name}" for group in sorted(groups)),
             )
-        chosen = best(version, by_version)
+        versions = sorted({each.package.version for each in packages if each.package is not None})
+        chosen = best(version, versions)
         if chosen is None:
-            raise NotFound("smartmodule", uses, hint=f"there is {', '.join(sorted(by_version))}")
-        return by_version[chosen]
+            raise NotFound("smartmodule", uses, hint=f"there is {', '.join(versions)}")
+        found = [each for each in packages if each.package and each.package.version == chosen]
+        if len({each.sha256 for each in found}) > 1:
+            raise DataError(
+                f"{uses} may mean several SmartModules that say they are {found[0].shown_name}",
+                hint="say which: " + ", ".join(sorted(each.name for each in found)),
+            )
+        return found[0]
 
     def _stored(self, module: SmartModule) -> Found:
         assert self.catalog is not None
         wasm = self.catalog.smartmodule_bytes(module)
-        return Found(module.shown_name, module.sha256, wasm, "stored")
+        return Found(module.shown_name, module.sha256, wasm, STORED)
 
     def _builtin(self, uses: str, name: str, version: str | None) -> Found:
         shipped = builtin.builtin_metadata(name).version
@@ -124,7 +128,7 @@ class Registry:
 def builtin_module(name: str) -> Found:
     """Return a built-in module, whatever is stored under its name."""
     wasm = builtin.builtin_bytes(name)
-    return Found(name, builtin.builtin_sha256(name), wasm, "built-in")
+    return Found(name, builtin.builtin_sha256(name), wasm, BUILT_IN)
 
 
 def read_module(path: Path) -> Found:

@@ -54,6 +54,8 @@ def custom_sections(wasm: bytes) -> Iterator[tuple[str, bytes]]:
             kind = wasm[at]
             size, at = _leb128(wasm, at + 1)
             end = at + size
+            if end > len(wasm):
+                return
             if kind == _CUSTOM:
                 name_bytes, begin = _leb128(wasm, at)
                 if begin + name_bytes > end:

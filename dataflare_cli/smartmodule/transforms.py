@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from dataflare_cli.errors import ConfigError, UsageError
 from dataflare_cli.model import Lookback
+from dataflare_cli.smartmodule.abi import STRING_BYTES_MAX
 from dataflare_cli.text.time import parse_duration
 from dataflare_cli.text.yamltext import read_yaml
 
@@ -90,7 +91,7 @@ def read_step(step: object, where: str) -> StepSpec:
     if unknown:
         raise ConfigError(where, f"unknown key {unknown[0]!r}", hint="keys: uses, with, lookback")
     return StepSpec(
-        step["uses"],
+        _sound(step["uses"], "`uses`", where),
         read_params(step.get("with"), where),
         read_lookback(step.get("lookback"), where),
     )
@@ -131,15 +132,15 @@ def read_lookback(given: object, where: str) -> Lookback | None:
 def _name(name: object, where: str) -> str:
     if not isinstance(name, str):
         raise ConfigError(where, f"the parameter's name {name!r} is not a text")
-    return name
+    return _sound(name, f"the parameter's name {name!r}", where)
 
 
 def _text(name: object, value: object, where: str) -> str:
     if isinstance(value, str):
-        return value
+        return _sound(value, f"the parameter {name!r}", where)
     if isinstance(value, (list, Mapping)):
         try:
-            return _compact(value)
+            return _sound(_compact(value), f"the parameter {name!r}", where)
         except (TypeError, ValueError, RecursionError) as exc:
             raise ConfigError(where, f"the parameter {name!r} can't be JSON: {exc}") from exc
     raise ConfigError(
@@ -149,5 +150,27 @@ def _text(name: object, value: object, where: str) -> str:
     )
 
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+
+
 def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """Return compact JSON; piece by piece, as a few lines of YAML may stand for gigabytes."""
+    parts: list[str] = []
+    size = 0
+    for part in _ENCODER.iterencode(value):
+        parts.append(part)
+        size += len(part)
+        if size > STRING_BYTES_MAX:
+            raise ValueError(f"it is longer than the {STRING_BYTES_MAX} bytes a parameter may have")
+    return "".join(parts)
+
+
+def _sound(text: str, what: str, where: str) -> str:
+    """Return a text; half of a surrogate pair, as JSON and YAML can write it, is none."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as exc:
+        raise ConfigError(where, f"{what} has half of a surrogate pair in it") from exc
+    return text

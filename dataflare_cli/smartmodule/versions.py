@@ -2,12 +2,14 @@
 
 Hides the library; versions are those of semver.org 2.0.0. A requirement without a sign
 means that version, or with fewer numbers every one that begins so. `^` and `~` are Cargo's.
-A pre-release is met only by who asks for one.
+A pre-release is met only by who asks for one of the same three numbers; by `*`, if there
+is nothing else.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
 
 from dataflare_cli.errors import UsageError
 
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     from semver import Version
 
 _PART = re.compile(
-    r"\s*(?P<sign>\^|~|=|>=|<=|>|<)?\s*v?(?P<major>\d+|\*)"
-    r"(?:\.(?P<minor>\d+|\*|x)(?:\.(?P<patch>\d+|\*|x)(?P<rest>[-+][0-9A-Za-z.+-]+)?)?)?\s*"
+    r"\s*(?P<sign>\^|~|=|>=|<=|>|<)?\s*v?(?P<major>\d{1,20}|[*xX])"
+    r"(?:\.(?P<minor>\d{1,20}|[*xX])"
+    r"(?:\.(?P<patch>\d{1,20}|[*xX])(?P<rest>[-+][0-9A-Za-z.+-]+)?)?)?\s*",
+    re.ASCII,
 )
 Test = Callable[["Version"], bool]
 
@@ -41,30 +45,47 @@ def best(requirement: str, versions: Iterable[str]) -> str | None:
     Raises:
         UsageError: it is no requirement.
     """
-    tests = [_test(part, requirement) for part in requirement.split(",")]
-    wants_early = "-" in requirement
+    parts = [_read(part, requirement) for part in requirement.split(",")]
     known = [(parse_version(text), text) for text in versions]
-    found = [each for each in known if all(test(each[0]) for test in tests)]
-    released = [each for each in found if each[0].prerelease is None]
-    if not wants_early and (released or requirement != "*"):
-        found = released
-    return max(found)[1] if found else None
+    found = [each for each in known if all(part.test(each[0]) for part in parts)]
+    early = {part.early for part in parts}
+    fit = [
+        each
+        for each in found
+        if each[0].prerelease is None or each[0].finalize_version().to_tuple()[:3] in early
+    ]
+    if requirement == "*":
+        fit = fit or found
+    return max(fit)[1] if fit else None
 
 
-def _test(part: str, requirement: str) -> Test:
+class _Part(NamedTuple):
+    """One comparison, and the three numbers of which it takes pre-releases, if of any."""
+
+    test: Test
+    early: tuple[int, ...] | None
+
+
+def _read(part: str, requirement: str) -> _Part:
     match = _PART.fullmatch(part)
-    if match is None:
+    given = match.group("major", "minor", "patch") if match is not None else ()
+    numbers = [int(each) for each in takewhile(_is_number, given) if each is not None]
+    is_torn = any(map(_is_number, given[len(numbers) :]))  # 1.*.3
+    if match is None or is_torn or (match["rest"] and len(numbers) < 3):
         raise UsageError(
             f"{requirement!r} is not a version requirement",
             hint="write it like 0.1.0, 1, ^1.2, ~1.2.3 or >=1.0,<2",
         )
-    sign = match["sign"] or ""
-    numbers = [int(each) for each in match.group("major", "minor", "patch") if _is_number(each)]
     low = parse_version(".".join(map(str, numbers or [0])) + (match["rest"] or ""))
-    high = _after(low, sign, len(numbers))
+    early = None if low.prerelease is None else tuple(numbers)
+    return _Part(_test(match["sign"] or "", low, len(numbers)), early)
+
+
+def _test(sign: str, low: "Version", count: int) -> Test:
+    high = _after(low, sign, count)
     match sign:
         case ">":
-            return (lambda version: version > low) if len(numbers) == 3 else _from(high)
+            return (lambda version: version > low) if count == 3 else _from(high)
         case ">=":
             return _from(low)
         case "<":
@@ -72,10 +93,10 @@ def _test(part: str, requirement: str) -> Test:
         case "<=":
             return (
                 (lambda version: version <= low)
-                if len(numbers) == 3
+                if count == 3
                 else (lambda version: high is None or version < high)
             )
-    if len(numbers) == 3 and sign in ("", "="):
+    if count == 3 and sign in ("", "="):
         return lambda version: version == low
     return lambda version: version >= low and (high is None or version < high)
 

@@ -23,9 +23,7 @@ from dataflare_cli.stream.transform import ChainPlan, Needs, Transform
 
 BASE_MS = 1_700_000_000_000
 PUPPET = LoadedModule("puppet", wat.puppet())
-OTHER = LoadedModule(
-    "other", wat.puppet(kind="map", words="Ed")
-)
+OTHER = LoadedModule("other", wat.puppet(kind="map", words="Ed"))
 TWICE = LoadedModule("twice", wat.puppet(kind="array_map"))
 QUICK = GuestLimits(time_s=0.1, memory_bytes=50_000_000)
 

@@ -396,8 +396,10 @@ def test_what_a_module_prints_is_logged():
         ("(call $fd_write (i32.const 1) (i32.const 1024) (i32.const -1) (i32.const 0))", 28),
         ("(call $environ_sizes_get (i32.const 2048) (i32.const 2052))", 0),
         (
-            "(call $path_open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)"
-            " (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0))",
+            (
+                "(call $path_open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0)"
+                " (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0))"
+            ),
             52,
         ),
         ("(call $random_get (i32.const 2048) (i32.const 16))", 0),

@@ -104,7 +104,7 @@ def test_bytes_of_nobodys_making(output):
 @given(st.lists(scripts, min_size=1, max_size=3))
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_bad_deeds(values):
-    """Invariants: lying places and sizes, endless loops, memory bombs, traps, its own memory laid waste."""
+    """Invariants: lying places and sizes, endless loops, memory bombs, traps, ruins of its own."""
     process(chain_of(HOSTILE), *values)
     assert_all_is_well()
 

@@ -101,8 +101,10 @@ def test_sizes_may_be_numbers():
             "deduplication.bounds.age: Invalid argument: not a duration: 'soon'",
         ),
         (
-            "meta: {name: t}\ndeduplication:\n  bounds: {count: 1}\n"
-            "  filter: {transform: {uses: x, with: {by: 1}}}",
+            (
+                "meta: {name: t}\ndeduplication:\n  bounds: {count: 1}\n"
+                "  filter: {transform: {uses: x, with: {by: 1}}}"
+            ),
             "deduplication.filter.transform: the parameter 'by' is 1, not a text",
         ),
     ],
