@@ -116,19 +116,13 @@ pub unsafe extern "C" fn smart_input() -> u32 {
     )
 }
 
-/// Whether a SmartModule's output is records.
+/// Whether a SmartModule's output is records, and of which sources.
 #[no_mangle]
 pub unsafe extern "C" fn smart_check() -> u32 {
     smart::check(&mut *addr_of_mut!(smart::CONTROL))
 }
 
-/// A SmartModule's output, each record with its source.
-#[no_mangle]
-pub unsafe extern "C" fn smart_attach() -> u32 {
-    smart::attach(&mut *addr_of_mut!(smart::CONTROL))
-}
-
-/// Attached output to text.
+/// Checked output to text.
 #[no_mangle]
 pub unsafe extern "C" fn smart_render() -> u32 {
     smart::render(
@@ -137,7 +131,7 @@ pub unsafe extern "C" fn smart_render() -> u32 {
     )
 }
 
-/// Attached output to a batch's records.
+/// Checked output to a batch's records.
 #[no_mangle]
 pub unsafe extern "C" fn smart_pack() -> u32 {
     smart::pack(

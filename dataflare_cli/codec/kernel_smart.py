@@ -10,7 +10,7 @@ Invariants
 
 import ctypes
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.frame import FRAME_HEADER_BYTES, HEADER_BYTES
@@ -73,7 +73,7 @@ class KernelWindow:
         self._control = _Control.from_buffer(
             self._runner.instance.memory, self._runner.instance.call("smart_control")
         )
-        self._raw_end = 0  # of what lies behind the input
+        self._checked_end = 0  # of what lies behind the input
         self._control.timestamp_min = timestamp_min_ms
         with self._runner.lock:
             self._open(start, end, records_max, bytes_max)
@@ -114,38 +114,33 @@ class KernelWindow:
 
     def check(self, raw: Bytes) -> Checked:
         """Look what a module's output begins with."""
-        with self._runner.lock:
+        runner, control = self._runner, self._control
+        with runner.lock:
             self._take(raw)
-            self._scan("smart_check")
-            return Checked(self._control.output_count, self._control.consumed)
+            if runner.instance.call("smart_check") != DONE:
+                self._refuse()
+            return Checked(control.output_count, control.consumed)
 
     def attach(self, raw: Bytes | None = None) -> Outputs:
         """Give outputs their sources."""
-        runner, control = self._runner, self._control
-        with runner.lock:
-            if raw is not None:
-                self._take(raw)
-            space = Space(self._raw_end)
-            control.table = space.take((control.raw_bytes // _RECORD_BYTES_MIN + 1) * _OUTPUT_BYTES)
-            runner.instance.reserve(space.end)
-            self._scan("smart_attach")
-            return _KernelOutputs(self._run, runner, control, space.end)
+        if raw is not None:
+            self.check(raw)
+        return _KernelOutputs(self._run, self._runner, self._control, self._checked_end)
 
     def _take(self, raw: Bytes) -> None:
-        """Copy a module's output in."""
+        """Copy a module's output in, and make room for the table."""
         assert self._runner.resident is self._run
         space = Space(self._input_end)
         control = self._control
         control.raw = space.take(len(raw))
         control.raw_bytes = len(raw)
+        control.table = space.take((len(raw) // _RECORD_BYTES_MIN + 1) * _OUTPUT_BYTES)
         self._runner.instance.reserve(space.end)
         self._runner.instance.memory[control.raw : control.raw + len(raw)] = raw
-        self._raw_end = space.end
+        self._checked_end = space.end
 
-    def _scan(self, name: str) -> None:
+    def _refuse(self) -> NoReturn:
         control = self._control
-        if self._runner.instance.call(name) == DONE:
-            return
         raw = self._runner.instance.memory[control.raw : control.raw + control.raw_bytes]
         for _ in scan_records(raw, self.record_count):
             continue

@@ -1,9 +1,8 @@
 //! Records as SmartModules see them, and what becomes of their output.
 //!
 //! `input` turns stored records into a module's input; `check` looks whether what came back is
-//! records; `attach` gives each of them its source, from which offset, timestamp and headers are
-//! taken again (the modules' format has none of them); `render` and `pack` write them as text and
-//! as a batch.
+//! records, and finds the source of each, from which offset, timestamp and headers are taken again
+//! (the modules' format has none of them); `render` and `pack` write them as text and as a batch.
 //!
 //! A module's record: body length varint, then so many bytes: attributes i8, timestamp delta
 //! varint, offset delta varint, key tag u8 (0, or 1 and length varint, key), value length varint,
@@ -268,34 +267,14 @@ unsafe fn put_input(
     to.add(1)
 }
 
-/// Looks whether `raw` begins with records whose offset deltas are below `source_count`.
+/// Looks whether `raw` begins with records whose offset deltas are below `source_count`, and gives
+/// each of them its place in the table.
 ///
 /// Answers `DAMAGED`, and with `output_count` which one is none.
 pub unsafe fn check(c: &mut Control) -> u32 {
-    scan(c, |_, _| {})
-}
-
-/// Does what `check` does, and fills the table.
-pub unsafe fn attach(c: &mut Control) -> u32 {
-    let table = c.table as *mut Output;
-    let sources = c.sources as *const Source;
-    scan(c, |index, output| {
-        if output.value_bytes == 0 && is_null(&*sources.add(output.source as usize)) {
-            output.value_bytes = -1;
-        }
-        *table.add(index as usize) = *output;
-    })
-}
-
-/// Tells whether a source's value is null: it went in as empty, and comes back as what it was.
-#[inline(never)]
-unsafe fn is_null(source: &Source) -> bool {
-    read_record(source.at as *const u8).value_bytes < 0
-}
-
-#[inline(always)]
-unsafe fn scan(c: &mut Control, mut take: impl FnMut(u32, &mut Output)) -> u32 {
     let end = (c.raw + c.raw_bytes) as *const u8;
+    let sources = c.sources as *const Source;
+    let mut output = c.table as *mut Output;
     c.output_count = 0;
     c.consumed = 0;
     if c.raw_bytes < COUNT_BYTES {
@@ -304,15 +283,25 @@ unsafe fn scan(c: &mut Control, mut take: impl FnMut(u32, &mut Output)) -> u32 {
     let count = (be32(c.raw as *const u8) as i32).max(0) as u32;
     let mut at = (c.raw + COUNT_BYTES) as *const u8;
     while c.output_count < count {
-        let Some((mut output, next)) = read_output(at, end, c.source_count) else {
+        let Some((mut found, next)) = read_output(at, end, c.source_count) else {
             return DAMAGED;
         };
-        take(c.output_count, &mut output);
+        if found.value_bytes == 0 && is_null(&*sources.add(found.source as usize)) {
+            found.value_bytes = -1;
+        }
+        *output = found;
+        output = output.add(1);
         c.output_count += 1;
         at = next;
     }
     c.consumed = at as u32 - c.raw;
     DONE
+}
+
+/// Tells whether a source's value is null: it went in as empty, and comes back as what it was.
+#[inline(never)]
+unsafe fn is_null(source: &Source) -> bool {
+    read_record(source.at as *const u8).value_bytes < 0
 }
 
 /// Reads a record of bytes that are not trusted, and where the next one is.
