@@ -164,13 +164,21 @@ class Catalog:
             )
         return wasm
 
-    def put_smartmodule(self, module: SmartModule, wasm: bytes) -> SmartModule | None:
-        """Store a SmartModule under its name; return the one that had the name before."""
+    def put_smartmodule(
+        self, module: SmartModule, wasm: bytes, *, replace: bool = True
+    ) -> SmartModule | None:
+        """Store a SmartModule under its name; return the one that had the name before.
+
+        Raises:
+            AlreadyExists: there is one, and it is not to be replaced.
+        """
         check_name(module.name, noun="SmartModule")
         key = SMARTMODULE + module.name.encode()
         with self.store.change("create", f"smartmodule {module.name}") as change:
             raw = change.get(b"catalog", key)
             before = None if raw is None else _decode_smartmodule(raw)
+            if before is not None and not replace:
+                raise AlreadyExists("smartmodule", module.name, hint="leave --no-replace out")
             change.put(b"catalog", key, msgspec.msgpack.encode(module))
             change.put(b"blobs", bytes.fromhex(module.sha256), wasm)
             if before is not None:

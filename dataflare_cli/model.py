@@ -108,6 +108,9 @@ class SmartModuleKind(StrEnum):
     AGGREGATE = "aggregate"
 
 
+LOOKBACK_LAST_MAX = 2**32 - 1
+
+
 class Lookback(msgspec.Struct, frozen=True):
     """Which stored records a SmartModule is fed before the first new one.
 
@@ -169,6 +172,16 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp_ms: int = NO_TIMESTAMP
     offset: int = 0
     timestamp_type: TimestampType = TimestampType.CREATE
+
+
+class Secret(str):
+    """A text that is not to be told: what SmartModules say of it is shown without it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return what may be seen of it."""
+        return "***"
 
 
 class Deduplication(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,8 +28,10 @@ from dataflare_cli.model import (
     GUEST_MEMORY_BYTES_MAX,
     GUEST_RECORDS_OUT_DEFAULT,
     GUEST_TIME_S_DEFAULT,
+    LOOKBACK_LAST_MAX,
     GuestLimits,
     Lookback,
+    Secret,
     TopicSpec,
 )
 from dataflare_cli.text.time import parse_duration
@@ -100,7 +102,12 @@ class ModuleOptions:
     lookback_last: Annotated[
         int | None,
         option(
-            "--lookback-last", "-l", metavar="N", min=0, help="Feed it the last N stored records"
+            "--lookback-last",
+            "-l",
+            metavar="N",
+            min=0,
+            max=LOOKBACK_LAST_MAX,
+            help="Feed it the last N stored records",
         ),
     ] = None
     lookback_age: Annotated[
@@ -317,7 +324,7 @@ def read_policy(text: str) -> tuple[bool, str | None]:
 
 
 def read_params(env: Environment, options: ModuleOptions) -> dict[str, str]:
-    """Return the parameters, wherever their values come from.
+    """Return the parameters, wherever their values come from; those not in argv are secrets.
 
     Raises:
         UsageError: not NAME=VALUE, a name given twice, a variable that is not set.
@@ -325,8 +332,8 @@ def read_params(env: Environment, options: ModuleOptions) -> dict[str, str]:
     params: dict[str, str] = {}
     sources = (
         ("--params", options.params, lambda value: value),
-        ("--param-env", options.param_env, lambda name: _variable(env, name)),
-        ("--param-file", options.param_file, lambda path: _file(env.cwd / path)),
+        ("--param-env", options.param_env, lambda name: Secret(_variable(env, name))),
+        ("--param-file", options.param_file, lambda path: Secret(_file(env.cwd / path))),
     )
     for flag, texts, read in sources:
         for text in texts or ():

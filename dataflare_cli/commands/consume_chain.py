@@ -9,23 +9,29 @@ those that failed are stored.
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from dataflare_cli.commands.chain_options import Chosen, finish_policy, policy_of
+from dataflare_cli.errors import SmartModuleError
 from dataflare_cli.log.facade import now
-from dataflare_cli.model import Record
+from dataflare_cli.model import NO_TIMESTAMP, Record
 from dataflare_cli.smartmodule.chain import Failure
 from dataflare_cli.stream.dedup import open_log
 from dataflare_cli.stream.failures import Place
 from dataflare_cli.stream.lookback import stored_windows
 from dataflare_cli.stream.pipeline import Pipeline, core_count
-from dataflare_cli.stream.reader import Reader, Track
+from dataflare_cli.stream.reader import Limits, Passed, Reader, Track
 from dataflare_cli.stream.transform import Needs, Transform, Transformed, needs_of
+from dataflare_cli.wasm import Deadline
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.program import Program
     from dataflare_cli.codec.runs import Run
+    from dataflare_cli.codec.smart import Outputs
     from dataflare_cli.commands.consume_run import Session
 
 _UNLIMITED = 0xFFFFFFFF
@@ -52,7 +58,8 @@ class ChainPrinter:
     """The chains of a session's tracks."""
 
     def __init__(self, session: "Session", chosen: Chosen) -> None:
-        self._session, self._plan = session, chosen.plan
+        self._session = session
+        self._plan = replace(chosen.plan, deadline=_deadline(session.limits))
         names = {topic.name for topic in session.topics}
         self.policy = policy_of(session.env, chosen, open_log(session.store), names)
         self._needs = self._find_needs()
@@ -69,7 +76,9 @@ class ChainPrinter:
         program = session.output.program
         is_parallel = self._plan.is_stateless and core_count() > 1 and program is not None
         if is_parallel and session.left is None and not session.looks_into_records:
-            self._pipeline = Pipeline(self._work, self._deliver, workers=core_count())
+            self._pipeline = Pipeline(
+                self._work, self._deliver, self._plan.deadline.end, workers=core_count()
+            )
 
     def print_run(self, track: Track, run: "Run") -> None:
         """Print what a run becomes, or have it done."""
@@ -85,11 +94,40 @@ class ChainPrinter:
             if self._session.left == 0:
                 return
 
-    def records(self, track: Track, run: "Run", start: int, stop: int) -> Iterator[Record]:
-        """Yield what a run becomes, record by record."""
-        for made in self._transform(track).windows(run, start, stop):
-            yield from made.outputs.records()
-            self._fail(track, run, made.failures)
+    def records(
+        self, track: Track, run: "Run", start: int, stop: int
+    ) -> "Iterator[Record | Passed]":
+        """Yield what a run becomes, record by record; what went wrong in its place."""
+        try:
+            for made in self._transform(track).windows(run, start, stop):
+                yield from self._in_order(track, run, made, start)
+                start = made.next_offset
+        except SmartModuleError as exc:
+            yield Passed(_time_of(run, start), start, partial(_raise, exc))
+
+    def _in_order(
+        self, track: Track, run: "Run", made: Transformed, start: int
+    ) -> "Iterator[Record | Passed]":
+        failures = deque(made.failures)
+        timestamp_ms = NO_TIMESTAMP
+
+        def failed() -> Passed:
+            failure = failures.popleft()
+            act = partial(self._fail, track, run, [failure])
+            return Passed(_time_of(run, failure.offset), failure.offset, act)
+
+        for record in made.outputs.records():
+            while failures and failures[0].offset < record.offset:
+                yield failed()
+            timestamp_ms = record.timestamp_ms
+            yield record
+        while failures:
+            yield failed()
+        count = made.next_offset - start
+        yield Passed(timestamp_ms, made.next_offset - 1, partial(self._count, count))
+
+    def _count(self, record_count: int) -> None:
+        self._seen_count += record_count
 
     def drain(self) -> None:
         """Print everything that is under way."""
@@ -146,8 +184,24 @@ class ChainPrinter:
             if session.left is not None:
                 session.left -= count
                 if session.left == 0:
+                    if session.keeps_together:
+                        self._render_rest(track, outputs, program, first)
                     return outputs.offset_of(first - 1)
         return None
+
+    def _render_rest(
+        self, track: Track, outputs: "Outputs", program: "Program", first: int
+    ) -> None:
+        """Write what else became of the source of the output before `first`."""
+        source, end = outputs.offset_of(first - 1), first
+        while end < outputs.record_count and outputs.offset_of(end) == source:
+            end += 1
+        while first < end:
+            written = outputs.render(
+                program, partition=track.partition, first=first, count_max=end - first
+            )
+            self._session.env.write(written.data)
+            first = written.next_index
 
     def _fail(self, track: Track, run: "Run", failures: list[Failure]) -> None:
         self.policy.take(
@@ -211,3 +265,17 @@ class ChainPrinter:
             is_csv=(session.request.output or "").lower() == "csv",
             is_exact=session.looks_into_records or stops_inside,
         )
+
+
+def _time_of(run: "Run", offset: int) -> int:
+    record = next(run.records(offset, offset + 1), None)
+    return NO_TIMESTAMP if record is None else record.timestamp_ms
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _deadline(limits: Limits) -> Deadline:
+    """Return when also a call of a module is over."""
+    return Deadline() if limits.ends is None else Deadline(limits.ends, limits.timeout_text)

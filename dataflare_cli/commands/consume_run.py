@@ -20,7 +20,7 @@ from dataflare_cli.errors import DataflareError, SmartModuleError
 from dataflare_cli.log import Log
 from dataflare_cli.model import Record, Topic
 from dataflare_cli.stream.positions import Wanted, tracks_for
-from dataflare_cli.stream.reader import Limits, Reader, Track
+from dataflare_cli.stream.reader import Limits, Passed, Reader, Track
 from dataflare_cli.text.formats import Formatter
 from dataflare_cli.text.time import parse_duration
 
@@ -62,6 +62,10 @@ class Session:
         self.topics, self.wanted = topics, wanted
         self.log, self.consumers = Log(store), Consumers(store)
         self.left = request.max_records
+        self.limits = Limits(
+            idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
+        )
+        env.deadline = self.limits.ends
         # One output: they share its header, its footer and, in a table, its columns.
         self.output = output
         self.formatters = {each.topic_id: self.output.for_topic(each.name) for each in topics}
@@ -155,13 +159,23 @@ class Session:
     def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
         """Print records; return the offset of the last one if the limit was reached with it."""
         pending = _Pending(self)
+        last: int | None = None
         for record in records:
+            if last not in (None, record.offset):
+                break
             if pending.take(track, record):
                 pending.flush()
-                if self.left == 0:
-                    return record.offset
+            if self.left == 0:
+                last = record.offset
+                if not self.keeps_together:
+                    break
         pending.flush()
-        return None
+        return last
+
+    @property
+    def keeps_together(self) -> bool:
+        """Whether all that became of a record is printed: a consumer can't go on inside of it."""
+        return self.chain is not None and self._moves_consumer
 
     def _print_merged(self, reader: Reader) -> None:
         pending = _Pending(self)
@@ -173,13 +187,21 @@ class Session:
         reader.on_idle = rest
         if self.chain is not None:
             reader.expand = self.chain.records
+        last: tuple[Track, int] | None = None
         try:
-            for track, record in reader.merged():
-                if pending.take(track, record):
+            for track, item in reader.merged():
+                if last is not None:
+                    if track is not last[0]:
+                        continue
+                    if isinstance(item, Passed) or item.offset != last[1]:
+                        break
+                if pending.take(track, item):
                     pending.flush()
                     self._commit_if_due()
-                    if self.left == 0:
-                        return
+                if self.left == 0:
+                    last = track, item.offset
+                    if not self.keeps_together:
+                        break
         except SmartModuleError:
             # What came before the record that it failed at is good.
             pending.flush()
@@ -194,16 +216,11 @@ class Session:
 
     def _reader(self) -> Reader:
         request = self.request
-        limits = Limits(
-            idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
-        )
-        if limits.timeout_s is not None:
-            self.env.deadline = limits.started + limits.timeout_s
         reader = Reader(
             self.log,
             self.tracks,
             follow=not request.disable_continuous,
-            limits=limits,
+            limits=self.limits,
             stdout=self.env.stdout_fd,
             on_evicted=self._say_evicted,
             grows=not request.partition,
@@ -283,15 +300,19 @@ class _Pending:
         self._size = 0
         self._seen: dict[Track, int] = {}
 
-    def take(self, track: Track, record: Record) -> bool:
+    def take(self, track: Track, record: Record | Passed) -> bool:
         """Format a record, if it is wanted; tell whether it is time to write."""
         session, topic_id = self._session, track.topic.topic_id
+        if isinstance(record, Passed):
+            record.act()
+            self._seen[track] = record.offset
+            return False
         self._seen[track] = record.offset
         matches = session.filters[topic_id]
         if matches is None or matches(record):
             self._parts.append(session.formatters[topic_id].format(record, track.partition))
             self._size += len(self._parts[-1])
-            if session.left is not None:
+            if session.left:
                 session.left -= 1
         return self._size >= FLUSH_BYTES or session.left == 0
 

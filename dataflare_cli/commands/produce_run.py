@@ -85,7 +85,7 @@ class Session:
         """Put SmartModules before the writer."""
         from dataflare_cli.log.facade import now
         from dataflare_cli.stream.lookback import stored_windows
-        from dataflare_cli.stream.stage import Stage, pack_frames
+        from dataflare_cli.stream.stage import Ends, Stage, pack_frames
         from dataflare_cli.stream.transform import Needs
 
         log, topic, options = self.log, self.writer.topic, self.options
@@ -100,17 +100,29 @@ class Session:
                     log, topic, partition, OFFSET_MAX, lookback, now_ms=now()
                 )
             ),
-            make=lambda partition, outputs: [
-                (partition, frame)
-                for frame in pack_frames(
-                    outputs,
-                    compression=options.compression,
-                    batch_bytes_max=options.text.batch_bytes_max,
-                    record_bytes_max=options.text.record_bytes_max,
-                )
-            ],
-            deliver=lambda frames, source: self.writer.put(Portion(frames, source)),
+            ends=Ends(
+                make=lambda partition, outputs: [
+                    (partition, frame)
+                    for frame in pack_frames(
+                        outputs,
+                        compression=options.compression,
+                        batch_bytes_max=options.text.batch_bytes_max,
+                        record_bytes_max=options.text.record_bytes_max,
+                    )
+                ],
+                deliver=lambda frames, source: self.writer.put(Portion(frames, source)),
+                cut=self._first_lines,
+            ),
         )
+
+    def _first_lines(self, source: bytes, count: int, total: int) -> bytes:
+        """Return the first lines of an input, if each of them is a record."""
+        delimiter = self.options.text.delimiter
+        lines = source.removesuffix(delimiter).split(delimiter)
+        is_lines = self.request.input == "lines" and not self.request.raw
+        if not is_lines or len(lines) != total:
+            return b""
+        return b"".join(line + delimiter for line in lines[:count])
 
     def _prompt(self) -> None:
         """Fluvio's prompt: one record a line, each acknowledged."""

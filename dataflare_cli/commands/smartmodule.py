@@ -39,6 +39,7 @@ from dataflare_cli.errors import (
     UsageError,
 )
 from dataflare_cli.log.bells import CATALOG_BELL, ring
+from dataflare_cli.model import DEDUP_FILTER
 from dataflare_cli.text.units import format_bytes
 
 if TYPE_CHECKING:
@@ -88,19 +89,11 @@ def create(
     found, about = _read_source(env, wasm_file, package)
     stored_name = _stored_name(name, about)
     module = described(stored_name, found, about)
-    if dry_run or no_replace:
-        store = existing_store(env, read_only=True) if dry_run else env.open_store(create=True)
-        taken = store is not None and stored_name in {
-            each.name for each in Catalog(store).smartmodules()
-        }
-        if taken and no_replace:
-            raise AlreadyExists("smartmodule", stored_name, hint="leave --no-replace out")
-        if dry_run:
-            verb = "replaced" if taken else "created"
-            env.print(f'smartmodule "{stored_name}" would be {verb}; {NOTHING_DONE}')
-            return
+    if dry_run:
+        _show_what_would_be(env, stored_name, no_replace=no_replace)
+        return
     store = env.open_store(create=True)
-    before = Catalog(store).put_smartmodule(module, found.wasm)
+    before = Catalog(store).put_smartmodule(module, found.wasm, replace=not no_replace)
     ring(store.path, CATALOG_BELL)
     env.print(f'smartmodule "{stored_name}" has been created.')
     if before is not None and before.sha256 != module.sha256:
@@ -333,9 +326,19 @@ def _find(env: Environment, name: str) -> "Found":
     return Registry(lambda: quiet_catalog(env)).resolve(name)
 
 
+def _show_what_would_be(env: Environment, name: str, *, no_replace: bool) -> None:
+    store = existing_store(env, read_only=True)
+    taken = store is not None and name in {each.name for each in Catalog(store).smartmodules()}
+    if taken and no_replace:
+        raise AlreadyExists("smartmodule", name, hint="leave --no-replace out")
+    verb = "replaced" if taken else "created"
+    env.print(f'smartmodule "{name}" would be {verb}; {NOTHING_DONE}')
+
+
 def _delete(env: Environment, name: str, *, dry_run: bool) -> None:
     catalog = Catalog(store_with(env, "smartmodule", name, read_only=dry_run))
     module = _stored_module(catalog, name)
+    _refuse_used(catalog, module)
     if dry_run:
         size = format_bytes(module.size_bytes)
         env.print(f'smartmodule "{name}" would be deleted: {module.kind}, {size}')
@@ -343,6 +346,25 @@ def _delete(env: Environment, name: str, *, dry_run: bool) -> None:
     catalog.delete_smartmodule(module.name)
     ring(catalog.store.path, CATALOG_BELL)
     env.print(f'smartmodule "{name}" deleted')
+
+
+def _refuse_used(catalog: Catalog, module: "SmartModule") -> None:
+    """Refuse to delete what a topic needs for every record that is written to it."""
+    from dataflare_cli.smartmodule.registry import STORED, Registry
+
+    for topic in catalog.topics():
+        dedup = topic.spec.deduplication
+        if dedup is None or dedup.uses == DEDUP_FILTER:
+            continue
+        try:
+            found = Registry(lambda: catalog).resolve(dedup.uses)
+        except (NotFound, DataError):
+            continue
+        if (found.name, found.origin) == (module.shown_name, STORED):
+            raise DataError(
+                f'smartmodule "{module.name}" is the deduplication of the topic {topic.name}',
+                hint=f"dataflare topic alter {topic.name} --no-dedup ends that",
+            )
 
 
 def _stored_module(catalog: Catalog, name: str) -> "SmartModule":

@@ -12,6 +12,7 @@ from dataflare_cli.errors import AlreadyExists, UsageError
 from dataflare_cli.model import (
     DEDUP_AGE_MS_DEFAULT,
     DEDUP_COUNT_DEFAULT,
+    DEDUP_FILTER,
     Deduplication,
     Topic,
     TopicSpec,
@@ -145,6 +146,7 @@ def create(env: Environment, request: Request) -> None:
         _rehearse(env, request, name, spec)
         return
     catalog = Catalog(env.open_store(create=True))
+    _check_filter(catalog, spec)
     try:
         catalog.create_topic(name, spec)
     except AlreadyExists as exc:
@@ -156,6 +158,16 @@ def create(env: Environment, request: Request) -> None:
         _accept(env, catalog.topic(name), given)
     else:
         env.print(f'topic "{name}" created')
+
+
+def _check_filter(catalog: Catalog | None, spec: TopicSpec) -> None:
+    """Refuse a deduplication that would refuse every record; the default one needs no look."""
+    dedup = spec.deduplication
+    if dedup is None or (dedup.uses == DEDUP_FILTER and not dedup.params):
+        return
+    from dataflare_cli.stream.dedup import check_filter
+
+    check_filter(catalog, dedup)
 
 
 def settings_of(
@@ -259,6 +271,7 @@ def _read(env: Environment, request: Request) -> tuple[str, dict[str, Any]]:
 
 def _rehearse(env: Environment, request: Request, name: str, spec: TopicSpec) -> None:
     store = existing_store(env, read_only=True)
+    _check_filter(None if store is None else Catalog(store), spec)
     if store is not None:
         try:
             Catalog(store).create_topic(name, spec, dry_run=True)

@@ -165,7 +165,7 @@ class _Session:
         return policy_of(self.env, chosen, open_log(self.env.open_store(create=True)), ())
 
     def _stage(self, chosen: Chosen) -> "Stage[bytes | Record]":
-        from dataflare_cli.stream.stage import Stage
+        from dataflare_cli.stream.stage import Ends, Stage
         from dataflare_cli.stream.transform import needs_of
 
         return Stage(
@@ -174,8 +174,7 @@ class _Session:
             topic="",
             needs=needs_of(self.formatter.program, is_csv=self.request.output == "csv"),
             stored=None,
-            make=self._make,
-            deliver=self._deliver,
+            ends=Ends(self._make, self._deliver),
         )
 
     def _make(self, partition: int, outputs: "Outputs") -> "list[bytes | Record]":

@@ -54,6 +54,14 @@ class Admitted(NamedTuple):
     error: Exception | None = None
 
 
+class Stored(NamedTuple):
+    """What an append has made durable, and the error that kept the rest out."""
+
+    appended: list[Appended]
+    stored_bytes: int
+    error: Exception | None
+
+
 # Looks at frames inside the transaction that is to append them, for a topic that asks for it.
 Gate = Callable[["Change", Topic, Sequence[tuple[int, bytearray]]], Admitted]
 
@@ -78,7 +86,17 @@ class Log:
         Raises:
             NotFound: the topic was deleted, or has no such partition.
             Unreachable: busy, full, read-only.
-            ModuleFailed: the filter of the deduplication did, after what came before.
+            ModuleFailed: the filter of the deduplication did; nothing is stored.
+        """
+        return self.append_some(topic, frames, whole=True).appended
+
+    def append_some(
+        self, topic: Topic, frames: Sequence[tuple[int, bytearray]], *, whole: bool
+    ) -> Stored:
+        """Do what `append` does; where a gate fails, store what came before, unless `whole`.
+
+        Raises:
+            as `append`; ModuleFailed only if `whole`.
         """
         now_ms = now()
         error = None
@@ -87,12 +105,12 @@ class Log:
             if topic.spec.deduplication is not None:
                 assert self._gate is not None, "whoever appends opens the log with a gate"
                 frames, error = self._gate(change, topic, frames)
+                if error is not None and whole:
+                    raise error
             appended = append_frames(change, topic, frames, now_ms=now_ms)
             trim_after_append(change, topic, {each.partition for each in appended}, now_ms=now_ms)
             change.after_commit.append(lambda: ring(self.store.path, topic.topic_id))
-        if error is not None:
-            raise error
-        return appended
+        return Stored(appended, sum(len(frame) for _, frame in frames), error)
 
     def read(
         self,

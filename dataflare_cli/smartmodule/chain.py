@@ -22,7 +22,8 @@ from dataflare_cli.codec.smart import Checked, NotRecordsError, scan_records
 from dataflare_cli.errors import ModuleFailed
 from dataflare_cli.model import NO_TIMESTAMP, GuestLimits, Lookback
 from dataflare_cli.smartmodule import abi
-from dataflare_cli.smartmodule.engine import CallFailedError, Instance, LoadedModule
+from dataflare_cli.smartmodule.engine import Bounds, CallFailedError, Instance, LoadedModule
+from dataflare_cli.wasm import Deadline
 
 _COUNT_BYTES = 4
 # After a failure so many records are tried at once, then twice as many: where failures are
@@ -86,6 +87,7 @@ class Chain:
         steps: Sequence[Step],
         *,
         limits: GuestLimits,
+        deadline: Deadline | None = None,
         goes_on: bool = False,
         initial: bytes = b"",
         log: Callable[[str, str], None] = lambda _module, _text: None,
@@ -93,12 +95,14 @@ class Chain:
         """Start every module, in order.
 
         `initial` is the accumulator that aggregates begin with; `log` gets what modules print.
+        At the deadline everything ends with its text, as a TimedOut.
 
         Raises:
             InvalidModule, InitFailed: one can't be started.
         """
+        bounds = Bounds(limits, deadline)
         self._links = [
-            _Link(step, limits, goes_on=goes_on, initial=initial, log=log) for step in steps
+            _Link(step, bounds, goes_on=goes_on, initial=initial, log=log) for step in steps
         ]
         self.goes_on = goes_on
 
@@ -160,13 +164,13 @@ class _Link:
     def __init__(
         self,
         step: Step,
-        limits: GuestLimits,
+        bounds: Bounds,
         *,
         goes_on: bool,
         initial: bytes,
         log: Callable[[str, str], None],
     ) -> None:
-        self._step, self._limits, self._goes_on = step, limits, goes_on
+        self._step, self._bounds, self._goes_on = step, bounds, goes_on
         self._log = log
         self.name = step.module.name
         self.accumulator = initial if step.module.is_aggregate else None
@@ -220,7 +224,7 @@ class _Link:
             )
         except (NotRecordsError, abi.MalformedError) as exc:
             raise CallFailedError("output", f"its output is not records: {exc}") from None
-        limit = self._limits.records_out
+        limit = self._bounds.limits.records_out
         if found.record_count > limit * max(count, 1):
             raise CallFailedError(
                 "output",
@@ -235,7 +239,7 @@ class _Link:
         return _Made(output[: found.end], found.record_count, tail.fault)
 
     def _check_size(self, size: int, count: int) -> None:
-        limit = self._limits.bytes_out
+        limit = self._bounds.limits.bytes_out
         if size > limit * max(count, 1):
             raise CallFailedError(
                 "output",
@@ -314,9 +318,10 @@ class _Link:
 
     def _too_late(self, window: Given, failed: CallFailedError) -> ModuleFailed:
         last = window.base_offset + window.record_count - 1
+        text = self.instance.public(failed.text)
         return ModuleFailed(
             self.name,
-            f"{failed.text}\n\nSmartModule Info: \n    Type: {self._kind_name}\n"
+            f"{text}\n\nSmartModule Info: \n    Type: {self._kind_name}\n"
             f"    Offset: one of {window.base_offset} to {last}",
             offset=window.base_offset,
             cause=failed.cause,
@@ -325,7 +330,8 @@ class _Link:
         )
 
     def _failure(self, cause: str, text: str, fault: abi.RuntimeFault) -> Failure:
-        return Failure(self.name, cause, text, fault.offset, fault.key, fault.value)
+        told = self.instance.public(text)
+        return Failure(self.name, cause, told, fault.offset, fault.key, fault.value)
 
     @property
     def _kind_name(self) -> str:
@@ -337,7 +343,7 @@ class _Link:
             step.module,
             step.params,
             step.lookback,
-            self._limits,
+            self._bounds,
             lambda text: self._log(self.name, text),
         )
 

@@ -17,18 +17,27 @@ from enum import Enum
 from typing import NamedTuple
 
 from dataflare_cli.codec.engine import Bytes
-from dataflare_cli.errors import InitFailed, InvalidModule
-from dataflare_cli.model import GuestLimits, Lookback, SmartModuleKind
+from dataflare_cli.errors import InitFailed, InvalidModule, TimedOut
+from dataflare_cli.model import GuestLimits, Lookback, Secret, SmartModuleKind
 from dataflare_cli.smartmodule import abi
 from dataflare_cli.smartmodule.sections import MAGIC, Metadata, read_metadata
 from dataflare_cli.text.units import format_bytes
-from dataflare_cli.wasm import Guest, GuestModule, InvalidWasmError, Signature, Trap
+from dataflare_cli.wasm import (
+    Deadline,
+    Guest,
+    GuestModule,
+    InvalidWasmError,
+    Signature,
+    Trap,
+)
 
 _TRANSFORM = Signature(("i32", "i32", "i32"), ("i32",))
 _TRANSFORM_2021 = Signature(("i32", "i32"), ("i32",))
 _ALLOC = Signature(("i32",), ("i32",))
 _DEALLOC = Signature(("i32", "i32"), ())
 _NO_RECORDS = bytes(4)
+# What is shorter hides nothing, and stands in every other word.
+_SECRET_CHARS_MIN = 4
 # Behind no records: nothing, or the tag of an absent error.
 _TAILS_OF_2021 = {abi.Layout.WITH_ERRORS: b"\0", abi.Layout.BARE: b""}
 _PROBE = b"prb"
@@ -54,6 +63,13 @@ class Freeing(Enum):
     BY_SIZE = "by the size of the output"
     BY_CHUNK = "by the size of its chunk"  # allocators of 2024 and later compare sizes
     NEVER = "never"
+
+
+class Bounds(NamedTuple):
+    """What holds an instance: the limits of a call, and the deadline of all calls."""
+
+    limits: GuestLimits
+    deadline: Deadline | None = None
 
 
 class Output(NamedTuple):
@@ -165,7 +181,7 @@ class LoadedModule:
 
     def _frees(self, freeing: Freeing) -> bool:
         """Tell whether a buffer that is larger than what was used of it can be given back."""
-        guest = self.start_guest(GuestLimits())
+        guest = self.start_guest(Bounds(GuestLimits()))
         try:
             at = guest.call("alloc", _PROBE_BYTES, time_s=1.0) & 0xFFFFFFFF
             size = _PROBE_BYTES // 2 + 1
@@ -193,7 +209,7 @@ class LoadedModule:
 
     def _try_empty(self, layout: abi.Layout, version: int) -> abi.Tail | None:
         instance = Instance.__new__(Instance)
-        instance.prepare(self, {}, None, GuestLimits(), lambda _: None)
+        instance.prepare(self, {}, None, Bounds(GuestLimits()), lambda _: None)
         instance.envelope = abi.Envelope(layout, version, {}, None)
         accumulator = _PROBE if self.is_aggregate else None
         try:
@@ -207,16 +223,19 @@ class LoadedModule:
         except (CallFailedError, abi.MalformedError):
             return None
 
-    def start_guest(
-        self, limits: GuestLimits, log: Callable[[str], None] = lambda _: None
-    ) -> Guest:
+    def start_guest(self, bounds: Bounds, log: Callable[[str], None] = lambda _: None) -> Guest:
         """Start an instance without calling anything of it.
 
         Raises:
             InvalidModule: it can't be instantiated.
         """
         try:
-            return Guest(self.module, memory_bytes_max=limits.memory_bytes, log=log)
+            return Guest(
+                self.module,
+                memory_bytes_max=bounds.limits.memory_bytes,
+                log=log,
+                deadline=bounds.deadline,
+            )
         except InvalidWasmError as exc:
             raise InvalidModule(self.name, f"Failed to instantiate: {_one_line(str(exc))}") from exc
 
@@ -229,7 +248,7 @@ class Instance:
         loaded: LoadedModule,
         params: Mapping[str, str],
         lookback: Lookback | None,
-        limits: GuestLimits,
+        bounds: Bounds,
         log: Callable[[str], None],
     ) -> None:
         """Start a module and call its init.
@@ -238,8 +257,9 @@ class Instance:
             InvalidModule: it can't be instantiated.
             InitFailed: it refuses its parameters.
             UsageError: a parameter is too long.
+            TimedOut: the deadline is past.
         """
-        self.prepare(loaded, params, lookback, limits, log)
+        self.prepare(loaded, params, lookback, bounds, log)
         if loaded.has_init:
             self._init(params, lookback)
 
@@ -248,12 +268,13 @@ class Instance:
         loaded: LoadedModule,
         params: Mapping[str, str],
         lookback: Lookback | None,
-        limits: GuestLimits,
+        bounds: Bounds,
         log: Callable[[str], None],
     ) -> None:
         """Start a module without calling anything of it."""
-        self.loaded, self.limits = loaded, limits
-        self.guest = loaded.start_guest(limits, log)
+        self.loaded, self.limits = loaded, bounds.limits
+        self._secrets = _secrets_of(params)
+        self.guest = loaded.start_guest(bounds, lambda text: log(self.public(text)))
         self.is_usable = True
         self.fuel_used = 0
         self.envelope = abi.Envelope(loaded.layout, loaded.version, params, lookback)
@@ -272,6 +293,7 @@ class Instance:
 
         Raises:
             CallFailedError: it gave none.
+            TimedOut: the deadline is past.
         """
         loaded = self.loaded
         versions = () if loaded.layout is not abi.Layout.VERSIONED else (version or loaded.version,)
@@ -284,6 +306,12 @@ class Instance:
         if code < 0:
             raise CallFailedError("code", abi.TRANSFORM_CODES.get(code, abi.TRANSFORM_CODES[-1]))
         return Output(self._view_output())
+
+    def public(self, text: str) -> str:
+        """Return what the module has said, without the secrets among its parameters."""
+        for secret in self._secrets:
+            text = text.replace(secret, repr(secret))
+        return text
 
     def look_back(self, raw: Bytes, base_offset: int, base_timestamp_ms: int) -> None:
         """Feed the module stored records, if it wants them.
@@ -325,7 +353,7 @@ class Instance:
         hint = f'in the SmartModule "{self.loaded.name}"'
         if known:
             hint += f"; its parameters (-e NAME=VALUE): {', '.join(known)}"
-        return InitFailed(self.loaded.name, text, stage=stage, hint=hint)
+        return InitFailed(self.loaded.name, self.public(text), stage=stage, hint=hint)
 
     # --------------------------------------------------------------------- calls
 
@@ -352,6 +380,8 @@ class Instance:
         return code
 
     def _failed(self, trap: Trap, size: int) -> CallFailedError:
+        if trap.reason == "over":
+            raise TimedOut(trap.text)
         if trap.reason == "time":
             return CallFailedError(
                 "time",
@@ -392,9 +422,18 @@ class Instance:
                 size = chunk_bytes(self.guest, at, size)
             if size:
                 self.guest.call("dealloc", at, size, time_s=self.limits.time_s)
-        except (Trap, IndexError):
+        except (Trap, IndexError) as exc:
             self.is_usable = False
+            if isinstance(exc, Trap) and exc.reason == "over":
+                raise TimedOut(exc.text) from None
             raise CallFailedError("trap", "it trapped when its output was freed") from None
+
+
+def _secrets_of(params: Mapping[str, str]) -> list[Secret]:
+    """Return the secrets among parameters, those that have others in them first."""
+    secrets = {each for each in params.values() if isinstance(each, Secret)}
+    long_enough = [each for each in secrets if len(each) >= _SECRET_CHARS_MIN]
+    return sorted(long_enough, key=len, reverse=True)
 
 
 def chunk_bytes(guest: Guest, at: int, size: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dataflare_cli.smartmodule.builtin import GROUP
 from dataflare_cli.smartmodule.chain import Step
 from dataflare_cli.smartmodule.engine import LoadedModule
 from dataflare_cli.smartmodule.lock import Locked, check_locked
@@ -51,8 +52,17 @@ def load_steps(
     for spec in specs:
         found = find_module(spec, registry, base)
         if lock is not None:
-            check_locked(lock.path, lock.modules, spec.uses, found)
+            check_locked(lock.path, lock.modules, _locked_name(spec, lock, found), found)
         if found.sha256 not in loaded:
             loaded[found.sha256] = LoadedModule(found.name, found.wasm, counts_fuel=counts_fuel)
         steps.append(Step(loaded[found.sha256], spec.params, spec.lookback))
     return steps
+
+
+def _locked_name(spec: StepSpec, lock: LockFile, found: Found) -> str:
+    """Return the name that a step is locked under."""
+    locked = lock.modules.get(spec.uses)
+    if spec.origin is not Origin.BUILT_IN or (locked and locked.sha256 == found.sha256):
+        return spec.uses
+    # Its plain name may mean a stored module, which is not the one that options stand for.
+    return f"{GROUP}/{spec.uses}"

@@ -12,17 +12,18 @@ module's parameters are texts, and YAML would not say which text was meant.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
 from dataflare_cli.errors import ConfigError, UsageError
-from dataflare_cli.model import Lookback
+from dataflare_cli.model import LOOKBACK_LAST_MAX, Lookback
 from dataflare_cli.smartmodule.abi import STRING_BYTES_MAX
 from dataflare_cli.text.time import parse_duration
 from dataflare_cli.text.yamltext import read_yaml
 
-LOOKBACK_LAST_MAX = 2**32 - 1
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 STEPS_MAX = 64
 
 
@@ -168,9 +169,15 @@ def _compact(value: Any) -> str:
 
 
 def _sound(text: str, what: str, where: str) -> str:
-    """Return a text; half of a surrogate pair, as JSON and YAML can write it, is none."""
+    """Return a text with the pairs of surrogates joined that JSON's escapes may leave.
+
+    Raises:
+        ConfigError: half of a pair, which is no text.
+    """
+    whole = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
     try:
-        text.encode("utf-8", "surrogateescape")
+        # Bytes of a command line that are not UTF-8 are such halves, too, and mean what they were.
+        whole.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as exc:
         raise ConfigError(where, f"{what} has half of a surrogate pair in it") from exc
-    return text
+    return whole

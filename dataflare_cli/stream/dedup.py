@@ -5,7 +5,13 @@ have appended since it last had it; then the filter says which of the new record
 there already. Fluvio's filters work the same way: they remember what they keep, and their
 look_back takes up what is stored.
 
+A filter is fed by count alone: how old a record may be is its own business, which it tells by
+the records' times. (Fluvio feeds by the clock, too: what is loaded twice with old timestamps is
+stored twice there.)
+
 Invariants
+- A filter knows the last `count` records that are stored, whoever appended them, and none that
+  were dropped.
 - What a filter remembers is in the log, or about to be: when a transaction does not end
   well, the filters of its partitions are thrown away.
 - Frames of which nothing is left out stay as they are.
@@ -35,6 +41,9 @@ from dataflare_cli.stream.lookback import stored_windows
 from dataflare_cli.stream.stage import pack_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dataflare_cli.codec.smart import Window
     from dataflare_cli.smartmodule.chain import Step
     from dataflare_cli.store import Change, Store
     from dataflare_cli.stream.transform import ChainPlan, Transform
@@ -51,6 +60,17 @@ def open_log(store: "Store") -> Log:
     return log
 
 
+def check_filter(catalog: Catalog | None, dedup: Deduplication) -> None:
+    """Look whether a deduplication's filter is there, is one, and takes its parameters.
+
+    Raises:
+        NotFound, InvalidModule, InitFailed: it does not; appends would fail.
+    """
+    from dataflare_cli.stream.transform import ChainPlan
+
+    ChainPlan([_load(catalog, dedup)], GuestLimits()).start()
+
+
 @dataclass
 class _Memory:
     """A partition's filter, and how far it knows the log."""
@@ -58,6 +78,7 @@ class _Memory:
     dedup: Deduplication
     generation: int
     transform: "Transform"
+    start: int  # of the log, when it was fed last
     end: int
     is_sure: bool = field(default=False)  # what it knows is committed
 
@@ -78,7 +99,7 @@ class _Gate:
         """Return what of some frames is no duplicate.
 
         Raises:
-            NotFound, InvalidModule, InitFailed: the filter is not to be had.
+            NotFound, InvalidModule, InitFailed: the filter is not to be had, or is none.
         """
         admitted: list[tuple[int, bytearray]] = []
         touched: dict[int, _Memory] = {}
@@ -99,41 +120,48 @@ class _Gate:
         partition_id = topic.partition_ids[partition]
         dedup = topic.spec.deduplication
         assert dedup is not None
-        end = self.log.bounds(topic, partition)[1]
+        start, end = self.log.bounds(topic, partition)
         memory = self._memories.get(partition_id)
-        is_useless = (
-            memory is None
-            or not memory.is_sure
-            or memory.dedup != dedup
-            or memory.generation != self._store.generation
-            or memory.end > end
-        )
-        if memory is None or is_useless:
-            memory = self._new(topic, partition, dedup, end)
+        if memory is None or self._is_useless(memory, dedup, start, end):
+            memory = self._new(topic, partition, dedup, (start, end))
             self._memories[partition_id] = memory
         elif memory.end < end:
-            self._feed(memory, topic, partition, end)
+            for window in self._stored(topic, partition, end, Lookback(end - memory.end)):
+                memory.transform.chain.feed(window)
+            memory.end = end
+        memory.start = start
         memory.is_sure = False
         return memory
 
-    def _new(self, topic: Topic, partition: int, dedup: Deduplication, end: int) -> _Memory:
+    def _is_useless(self, memory: _Memory, dedup: Deduplication, start: int, end: int) -> bool:
+        """Tell whether a filter can't be fed what it lacks, or remembers what was dropped."""
+        oldest = max(memory.start, memory.end - dedup.count)
+        return (
+            not memory.is_sure
+            or memory.dedup != dedup
+            or memory.generation != self._store.generation
+            or memory.end > end
+            or end - memory.end > dedup.count
+            or start > oldest
+        )
+
+    def _new(
+        self, topic: Topic, partition: int, dedup: Deduplication, bounds: tuple[int, int]
+    ) -> _Memory:
         from dataflare_cli.stream.transform import Needs, Transform
 
+        start, end = bounds
         plan = self._plan(topic, dedup)
         chain = plan.start(
-            lambda lookback: stored_windows(self.log, topic, partition, end, lookback, now_ms=now())
+            lambda _: self._stored(topic, partition, end, Lookback(dedup.count)),
         )
         transform = Transform(plan, chain, Needs())
-        return _Memory(dedup, self._store.generation, transform, end)
+        return _Memory(dedup, self._store.generation, transform, start, end)
 
-    def _feed(self, memory: _Memory, topic: Topic, partition: int, end: int) -> None:
-        """Tell a filter of what others have appended."""
-        dedup = memory.dedup
-        news = Lookback(min(dedup.count, end - memory.end), dedup.age_ms)
-        windows = stored_windows(self.log, topic, partition, end, news, now_ms=now())
-        for window in windows:
-            memory.transform.chain.feed(window)
-        memory.end = end
+    def _stored(
+        self, topic: Topic, partition: int, end: int, lookback: Lookback
+    ) -> "Iterator[Window]":
+        return stored_windows(self.log, topic, partition, end, lookback, now_ms=now())
 
     def _plan(self, topic: Topic, dedup: Deduplication) -> "ChainPlan":
         """Load the filter of a topic, once."""
@@ -141,11 +169,11 @@ class _Gate:
 
         key = (topic.topic_id, repr(dedup))
         if key not in self._plans:
-            self._plans[key] = ChainPlan([_load(self._store, dedup)], GuestLimits())
+            self._plans[key] = ChainPlan([_load(Catalog(self._store), dedup)], GuestLimits())
         return self._plans[key]
 
 
-def _load(store: "Store", dedup: Deduplication) -> "Step":
+def _load(catalog: Catalog | None, dedup: Deduplication) -> "Step":
     from dataflare_cli.smartmodule.chain import Step
     from dataflare_cli.smartmodule.engine import LoadedModule
     from dataflare_cli.smartmodule.registry import Registry, builtin_module
@@ -153,7 +181,7 @@ def _load(store: "Store", dedup: Deduplication) -> "Step":
     if dedup.uses == DEDUP_FILTER:
         found = builtin_module(DEDUP_FILTER)
     else:
-        found = Registry(lambda: Catalog(store)).resolve(dedup.uses)
+        found = Registry(lambda: catalog).resolve(dedup.uses)
     module = LoadedModule(found.name, found.wasm)
     if module.kind is not SmartModuleKind.FILTER:
         raise InvalidModule(
@@ -180,11 +208,27 @@ def _filter(
         kept += pack_frames(outputs, compression=compression, batch_bytes_max=BATCH_BYTES_MAX)
         count += outputs.record_count
         if failures:
-            error = located(failures[0].error(), place)
+            error = failures[0].error()
+            where = f'in the SmartModule "{error.module}", {place}, offset {error.offset}; '
+            error.hint = where + _hint(place)
+            error = located(error, place)
+    if count > run.record_count:
+        raise InvalidModule(
+            memory.dedup.uses,
+            f"a deduplication leaves records out, and of {run.record_count} it made {count}",
+            hint=_hint(place),
+        )
     if count == run.record_count:
         kept = [frame]
     memory.end += count
     return kept, error
+
+
+def _hint(place: Place) -> str:
+    return (
+        f"it is the deduplication of the topic {place.topic}; "
+        f"dataflare topic alter {place.topic} --no-dedup ends that"
+    )
 
 
 def _confirm(memories: "Sequence[_Memory]") -> None:

@@ -122,7 +122,7 @@ def dead_letter(place: Place, failure: Failure, source: Record | None) -> Record
 
 
 def located(error: ModuleFailed, place: Place) -> ModuleFailed:
-    """Say where the record is, and what can be done about it."""
+    """Say where the record is, and what can be done about it if nothing else was said."""
     error.topic, error.partition = place.topic, place.partition
     error.hint = error.hint or (
         f'in the SmartModule "{error.module}", {place}, offset {error.offset}; '

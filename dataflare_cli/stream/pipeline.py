@@ -31,10 +31,12 @@ class Pipeline(Generic[Job, Result]):
         self,
         work: Callable[[Job], Result],
         deliver: Callable[[Job, Result], None],
+        give_up: Callable[[], None],
         *,
         workers: int,
     ) -> None:
-        self._work, self._deliver = work, deliver
+        """Start no thread yet; `give_up` makes work that is under way end soon."""
+        self._work, self._deliver, self._give_up = work, deliver, give_up
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pipeline")
         self._depth = DEPTH * workers
         self._waiting: deque[tuple[Job, Future[Result]]] = deque()
@@ -57,6 +59,7 @@ class Pipeline(Generic[Job, Result]):
     def close(self) -> None:
         """Give up what was not delivered."""
         self._waiting.clear()
+        self._give_up()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _deliver_first(self) -> None:

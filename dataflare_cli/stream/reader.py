@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dataflare_cli.catalog import current_topic
 from dataflare_cli.errors import TimedOut, Unreachable
@@ -60,6 +60,14 @@ class Track:
         self.offset = next_offset
 
 
+class Passed(NamedTuple):
+    """What comes in the place of records that nothing became of, and what is to be done then."""
+
+    timestamp_ms: int
+    offset: int
+    act: Callable[[], None]
+
+
 @dataclass
 class Limits:
     """When following ends by itself; None: never."""
@@ -68,18 +76,26 @@ class Limits:
     timeout_s: float | None = None
     started: float = field(default_factory=time.monotonic)
 
+    @property
+    def ends(self) -> float | None:
+        """Return when the time given for everything is over, by `time.monotonic`."""
+        return None if self.timeout_s is None else self.started + self.timeout_s
+
+    @property
+    def timeout_text(self) -> str:
+        """Return what to say then."""
+        return f"--timeout of {self.timeout_s:g} s has passed"
+
     def check(self) -> None:
         """Raise TimedOut once the time given for everything is over."""
-        if self.timeout_s is not None and time.monotonic() >= self.started + self.timeout_s:
-            raise TimedOut(f"--timeout of {self.timeout_s:g} s has passed")
+        if self.ends is not None and time.monotonic() >= self.ends:
+            raise TimedOut(self.timeout_text)
 
     def left_s(self, last_news: float) -> float | None:
         """Return how long to wait at most; None: for ever."""
         self.check()
         now = time.monotonic()
-        ends = []
-        if self.timeout_s is not None:
-            ends.append(self.started + self.timeout_s)
+        ends = [] if self.ends is None else [self.ends]
         if self.idle_timeout_s is not None:
             ends.append(last_news + self.idle_timeout_s)
         return max(0.0, min(ends) - now) if ends else None
@@ -114,7 +130,7 @@ class Reader:
         # Called when everything there was has been handed on, before waiting for more.
         self.on_idle: Callable[[], None] = lambda: None
         # What a run's records in a range become, for `merged`.
-        self.expand: Callable[[Track, Run, int, int], Iterator[Record]] = (
+        self.expand: Callable[[Track, Run, int, int], Iterator[Record | Passed]] = (
             lambda _track, run, start, stop: run.records(start, stop)
         )
         self._grows = grows
@@ -138,11 +154,11 @@ class Reader:
                     if len(pass_) > 1:
                         break
 
-    def merged(self) -> Iterator[tuple[Track, Record]]:
+    def merged(self) -> Iterator[tuple[Track, Record | Passed]]:
         """Yield records of all tracks in the order of their timestamps, as far as they are there.
 
         Holds one run of each track: the more there are, the smaller (one batch at least).
-        Records of one partition stay in their order.
+        Records of one partition stay in their order. Nothing is acted on ahead of its time.
         """
         self._run_bytes = max(MERGED_BYTES // max(1, len(self.tracks)), MERGED_RUN_BYTES_MIN)
         for pass_ in self._passes():
@@ -162,7 +178,7 @@ class Reader:
                 else:
                     heapq.heapreplace(heap, (following.timestamp_ms, number, following))
 
-    def _records(self, track: Track) -> Iterator[Record]:
+    def _records(self, track: Track) -> Iterator[Record | Passed]:
         while (run := self._read(track)) is not None:
             self.limits.check()
             stop = min(track.end, run.next_offset)
@@ -246,7 +262,7 @@ class Reader:
         if not self._grows:
             return
         with self.log.store.view() as view:
-            for topic in {track.topic for track in self.tracks}:
+            for topic in {track.topic.topic_id: track.topic for track in self.tracks}.values():
                 current = current_topic(view, topic)
                 mine = [track for track in self.tracks if track.topic == topic]
                 if len(current.partition_ids) <= len(mine):

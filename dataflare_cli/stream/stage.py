@@ -1,6 +1,6 @@
 """The stage: frames that are not stored yet go through a chain, on their way from an input.
 
-What is made of them is the caller's choice: frames for a topic, text for stdout. A frame
+What is made of them is the caller's choice (`Ends`): frames for a topic, text for stdout. A frame
 has no offsets yet; modules see the number of the record in its partition of the input, from
 0, and failures name it.
 
@@ -43,6 +43,18 @@ class _Done(NamedTuple, Generic[Made]):
     failures: list[tuple[int, Run, list[Failure]]]
 
 
+class Ends(NamedTuple, Generic[Made]):
+    """What is made of a partition's outputs, and where it goes, with the input that it is of.
+
+    Where a failure ends the run, `cut` returns the bytes of an input that are its first `count`
+    records, of `total`.
+    """
+
+    make: Callable[[int, Outputs], list[Made]]
+    deliver: Callable[[list[Made], bytes], None]
+    cut: Callable[[bytes, int, int], bytes] = lambda _source, _count, _total: b""
+
+
 class Stage(Generic[Made]):
     """A chain between an input and whatever takes what it makes."""
 
@@ -54,8 +66,7 @@ class Stage(Generic[Made]):
         topic: str,
         needs: Needs,
         stored: Callable[[int], Stored] | None,
-        make: Callable[[int, Outputs], list[Made]],
-        deliver: Callable[[list[Made], bytes], None],
+        ends: Ends[Made],
     ) -> None:
         """Start the first chain; `stored` gives what a partition has for look-backs.
 
@@ -64,7 +75,7 @@ class Stage(Generic[Made]):
         """
         self._plan, self._policy, self._topic = plan, policy, topic
         self._needs, self._stored = needs, stored
-        self._make, self._deliver_made = make, deliver
+        self._ends = ends
         self._counts: dict[int, int] = {}
         self._transforms: dict[int, Transform] = {}
         self._thread = threading.local()
@@ -72,7 +83,9 @@ class Stage(Generic[Made]):
         if plan.is_stateless:
             self._thread.transform = self._start(_NOWHERE)
             if core_count() > 1:
-                self._pipeline = Pipeline(self._work, self._deliver, workers=core_count())
+                self._pipeline = Pipeline(
+                    self._work, self._deliver, plan.deadline.end, workers=core_count()
+                )
         else:
             self._transforms[_NOWHERE] = self._start(_NOWHERE)
 
@@ -116,7 +129,7 @@ class Stage(Generic[Made]):
             run = codec.load_run([log_key(_NOWHERE, base_offset), frame])
             windows = self._transform(partition).windows(run, base_offset, run.next_offset)
             for outputs, _, failures in windows:
-                done.made.extend(self._make(partition, outputs))
+                done.made.extend(self._ends.make(partition, outputs))
                 if failures:
                     done.failures.append((partition, run, failures))
             if done.failures and not self._plan.goes_on:
@@ -124,13 +137,25 @@ class Stage(Generic[Made]):
         return done
 
     def _deliver(self, job: _Job, done: _Done[Made]) -> None:
-        self._deliver_made(done.made, job.source)
+        is_over = bool(done.failures) and not self._plan.goes_on
+        given = self._source_before_failure(job, done) if is_over else job.source
+        self._ends.deliver(done.made, given)
         for partition, run, failures in done.failures:
 
             def source(offset: int, run: Run = run) -> Record | None:
                 return next(run.records(offset, offset + 1), None)
 
             self._policy.take(Place(self._topic, partition), failures, source)
+
+    def _source_before_failure(self, job: _Job, done: _Done[Made]) -> bytes:
+        """Return the input of the records before the first failure, if it can be told apart."""
+        partitions = {partition for partition, _ in job.frames}
+        if not job.source or len(partitions) > 1:
+            return b""
+        first = codec.read_header(job.frames[0][1], codec.PREFIX_BYTES).base_offset
+        total = sum(record_count_of(frame) for _, frame in job.frames)
+        _, _, failures = done.failures[0]
+        return self._ends.cut(job.source, failures[0].offset - first, total)
 
     def _transform(self, partition: int) -> Transform:
         """Return the chain of a partition, or of this thread if it remembers nothing."""

@@ -10,13 +10,14 @@ Invariants
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataflare_cli.codec.program import Op, Program
 from dataflare_cli.codec.smart import WINDOW_RECORDS_MAX, Outputs, Window, open_window
 from dataflare_cli.model import MIB, GuestLimits
 from dataflare_cli.smartmodule.chain import Chain, Failure, Step, Stored
+from dataflare_cli.wasm import Deadline
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
@@ -37,7 +38,10 @@ class Transformed(NamedTuple):
 
 @dataclass(frozen=True)
 class ChainPlan:
-    """How to make the chain of a partition; `log` gets what modules print."""
+    """How to make the chain of a partition; `log` gets what modules print.
+
+    All chains of a plan end at its deadline.
+    """
 
     steps: Sequence[Step]
     limits: GuestLimits
@@ -45,6 +49,7 @@ class ChainPlan:
     initial: bytes = b""
     parallel: bool = False
     log: Callable[[str, str], None] = lambda _module, _text: None
+    deadline: Deadline = field(default_factory=Deadline)
 
     @property
     def is_stateless(self) -> bool:
@@ -65,10 +70,12 @@ class ChainPlan:
 
         Raises:
             InvalidModule, InitFailed: one can't be started.
+            TimedOut: the deadline is past.
         """
         chain = Chain(
             self.steps,
             limits=self.limits,
+            deadline=self.deadline,
             goes_on=self.goes_on,
             initial=self.initial,
             log=self.log,
@@ -120,6 +127,7 @@ class Transform:
 
         Raises:
             InvalidModule, InitFailed, ModuleFailed: a module can't go on.
+            TimedOut: the deadline is past.
         """
         while start < stop:
             window = self._open(run, start, stop)

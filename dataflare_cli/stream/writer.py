@@ -51,6 +51,9 @@ class Portion(NamedTuple):
 class TopicWriter:
     """Stores portions of frames in a topic, in a thread of its own."""
 
+    # Whether a deduplication that fails keeps out all of a commit.
+    _whole = False
+
     def __init__(
         self, log: Log, topic: Topic, *, after_commit: Callable[[Portion], None] | None = None
     ) -> None:
@@ -169,7 +172,8 @@ class TopicWriter:
         frames = [frame for portion in portions for frame in portion.frames]
         if frames:
             given = sum(record_count_of(frame) for _, frame in frames)
-            for partition, base_offset, record_count in self.log.append(self.topic, frames):
+            stored = self.log.append_some(self.topic, frames, whole=self._whole)
+            for partition, base_offset, record_count in stored.appended:
                 given -= record_count
                 before = self.totals.get(partition, Span(base_offset, base_offset, 0))
                 self.totals[partition] = Span(
@@ -177,9 +181,11 @@ class TopicWriter:
                     base_offset + record_count - 1,
                     before.record_count + record_count,
                 )
-            self.duplicate_count += given
-            self.stored_bytes += sum(len(frame) for _, frame in frames)
+            self.stored_bytes += stored.stored_bytes
             self.commit_count += 1
+            if stored.error is not None:
+                raise stored.error
+            self.duplicate_count += given
         if self._after_commit is not None:
             for portion in portions:
                 self._after_commit(portion)
@@ -192,6 +198,8 @@ class TopicWriter:
 
 class AtomicWriter(TopicWriter):
     """Keeps everything back until `commit_all`, which commits it at once or not at all."""
+
+    _whole = True
 
     def __init__(self, log: Log, topic: Topic) -> None:
         super().__init__(log, topic)

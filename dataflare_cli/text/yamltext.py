@@ -17,8 +17,10 @@ def read_yaml(text: str | bytes, where: str, *, hint: str) -> dict[Any, Any]:
     """
     import yaml
 
+    from dataflare_cli.text.yamlloader import Loader
+
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader)  # noqa: S506 - it is a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
         raise ConfigError(where, f"not YAML: {' '.join(str(exc).split())}") from exc
     if not isinstance(content, dict):

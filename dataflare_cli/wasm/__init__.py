@@ -5,15 +5,18 @@ ones, linear memory's addresses, and how code that is not ours is kept in its bo
 
 - `Instance`: a module of this package (the kernel), trusted.
 - `GuestModule`, `Guest`: somebody's SmartModule, not trusted.
+- `Deadline`: when the calls of a run are over.
 - `wat_to_wasm`: modules as text, for those who write them.
 """
 
 import wasmtime
 
+from dataflare_cli.wasm.clock import Deadline
 from dataflare_cli.wasm.guest import Guest, GuestModule, InvalidWasmError, Signature, Trap
 from dataflare_cli.wasm.trusted import Instance, load, wasm_bytes
 
 __all__ = [
+    "Deadline",
     "Guest",
     "GuestModule",
     "Instance",

@@ -6,6 +6,7 @@ nothing to time.
 
 Invariants
 - A call gets at least the time it was given, and at most two ticks more.
+- A call of a `Deadline` that is past ends, at most two ticks later.
 - A signal with a handler in Python ends every call at once: the handler runs in the main
   thread, which may be inside a guest.
 """
@@ -15,6 +16,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -25,26 +27,49 @@ TICK_S = 0.02
 TIME_S_MAX = 10 * 365 * 24 * 3600.0
 
 
+class Deadline:
+    """When the calls of a run are over, however much time each of them would have."""
+
+    def __init__(self, at: float = math.inf, text: str = "given up") -> None:
+        """Let calls go on until a moment of `time.monotonic`; `text` says what has passed then."""
+        self._at, self.text = at, text
+
+    @property
+    def left_s(self) -> float:
+        """How long there is to go, in seconds; negative if it is past."""
+        return self._at - time.monotonic()
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it is over."""
+        return self.left_s <= 0
+
+    def end(self) -> None:
+        """Let it be over now; from any thread."""
+        self._at = -math.inf
+
+
 class Clock:
     """Counts the epoch of one engine."""
 
     def __init__(self, engine: wasmtime.Engine) -> None:
         self._engine = engine
         self._state = threading.Condition()
-        self._calls = 0
+        self._calls: list[Deadline] = []
         self._epoch = 0
         self._deadline = 0  # of all calls so far, the latest
         self._thread: threading.Thread | None = None
         self._signals = -1
 
     @contextmanager
-    def limit(self, store: wasmtime.Store, time_s: float) -> Iterator[None]:
-        """Let a call of a store take so long."""
-        ticks = math.ceil(min(time_s, TIME_S_MAX) / TICK_S) + 1
+    def limit(self, store: wasmtime.Store, time_s: float, deadline: Deadline) -> Iterator[None]:
+        """Let a call of a store take so long, at most until a deadline."""
+        time_s = max(0.0, min(time_s, deadline.left_s, TIME_S_MAX))
+        ticks = math.ceil(time_s / TICK_S) + 1
         with self._state:
             if self._thread is None:
                 self._start()
-            self._calls += 1
+            self._calls.append(deadline)
             self._deadline = max(self._deadline, self._epoch + ticks)
             self._state.notify()
         store.set_epoch_deadline(ticks)
@@ -52,7 +77,7 @@ class Clock:
             yield
         finally:
             with self._state:
-                self._calls -= 1
+                self._calls.remove(deadline)
 
     def _start(self) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -72,7 +97,8 @@ class Clock:
                 with suppress(BlockingIOError):
                     os.read(self._signals, 4096)
             with self._state:
-                self._count(self._deadline - self._epoch if came else 1)
+                ends_all = came or any(deadline.is_past for deadline in self._calls)
+                self._count(self._deadline - self._epoch if ends_all else 1)
 
     def _count(self, ticks: int) -> None:
         for _ in range(ticks):

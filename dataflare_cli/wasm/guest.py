@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import wasmtime
 
 from dataflare_cli.wasm import wasi
-from dataflare_cli.wasm.clock import Clock
+from dataflare_cli.wasm.clock import Clock, Deadline
 from dataflare_cli.wasm.compiled import KeptStore, Settings, compile_cached, engine_of
 from dataflare_cli.wasm.trusted import no_memory, view_of
 
@@ -34,7 +34,8 @@ _FUEL = 2**63 - 1
 # More often than any module that is meant to say where its output is.
 _COPIES_MAX = 1_000_000
 
-Reason = Literal["trap", "time", "exit"]
+# over: the deadline of all calls is past
+Reason = Literal["trap", "time", "over", "exit"]
 
 
 class InvalidWasmError(Exception):
@@ -103,7 +104,7 @@ class GuestModule:
             module = self._module(settings)
             store, functions = store_of(settings)
             try:
-                with clock_of(settings).limit(store, START_S_MAX):
+                with clock_of(settings).limit(store, START_S_MAX, Deadline()):
                     return store, wasmtime.Instance(store, module, functions), settings
             except (wasmtime.WasmtimeError, wasmtime.Trap) as exc:
                 text = str(exc)
@@ -126,8 +127,9 @@ class Guest:
         *,
         memory_bytes_max: int,
         log: Callable[[str], None] = lambda _: None,
+        deadline: Deadline | None = None,
     ) -> None:
-        """Start a module.
+        """Start a module, whose calls end at a deadline.
 
         Raises:
             InvalidWasmError: what it imports is not here, or it can't be instantiated.
@@ -136,6 +138,7 @@ class Guest:
         self._copied: list[tuple[int, int]] = []
         self._memory_bytes_max = memory_bytes_max
         self._log = log
+        self._deadline = Deadline() if deadline is None else deadline
         self._imports = module.imports
         self._store, instance, settings = module.start(self._prepare)
         self._clock = clock_of(settings)
@@ -160,11 +163,14 @@ class Guest:
         if self._counts_fuel:
             self._store.set_fuel(_FUEL)
         try:
-            with self._clock.limit(self._store, time_s):
+            with self._clock.limit(self._store, time_s, self._deadline):
                 result = self._functions[name](self._store, *map(_signed, arguments))
         except wasmtime.Trap as exc:
-            is_late = exc.trap_code is wasmtime.TrapCode.INTERRUPT
-            raise Trap("time" if is_late else "trap", _reason_of(exc)) from None
+            if exc.trap_code is not wasmtime.TrapCode.INTERRUPT:
+                raise Trap("trap", _reason_of(exc)) from None
+            if self._deadline.is_past:
+                raise Trap("over", self._deadline.text) from None
+            raise Trap("time", _reason_of(exc)) from None
         except wasi.ExitError as exc:
             raise Trap("exit", str(exc)) from None
         except wasmtime.WasmtimeError as exc:

@@ -369,18 +369,6 @@ def test_order_time_merges_what_modules_made(module, modules):
     assert expected[:77] == consume(modules, module, "--order", "time", "-n", "77").lines
 
 
-def test_order_time_stops_at_a_failure(modules):
-    """Nothing that comes after it in time is printed."""
-    run("topic", "create", "t", "-p", "2")
-    for stamp, value in enumerate(["a", "b", "c", "E", "d", "e"]):
-        produce("t", value, options=("--timestamp", str(stamp), "-p", str(stamp % 2)))
-    result = consume(modules, "puppet", "--order", "time")
-
-    assert (1, ["a", "b"]) == (result.code, result.lines[:2])
-    assert result.lines[2:] in ([], ["c"])
-    assert "t-1, offset 1;" in result.stderr
-
-
 def test_grep_sees_what_the_chain_made(modules):
     """Not what is stored: the module's output has the parameter in it, no record does."""
     produce("t", "a", "b")
@@ -557,14 +545,15 @@ def test_a_module_that_was_deleted(modules):
         assert b"b\n" == follower.stdout.readline()
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
-def test_a_signal_ends_a_module_that_never_ends(number, code, modules):
+def test_a_signal_ends_a_module_that_never_ends(number, code, module, modules):
     """At once; its consumer is where the output ended."""
     produce("t", "a")
     words = ("consume", "t", "-B", "-c", "reader", "--sm-time", LONG)
-    with start_process(*words, "--smartmodule-path", "puppet.wasm", cwd=modules) as follower:
+    with start_process(*words, "--smartmodule-path", f"{module}.wasm", cwd=modules) as follower:
         assert follower.stdout is not None
         assert b"a\n" == follower.stdout.readline()
         produce("t", "L")

@@ -329,6 +329,14 @@ def test_tee_passes_the_input_on(module, modules):
 
 
 @BOTH
+def test_tee_ends_at_the_failure(module, modules):
+    """What is passed on is what is stored, or was dropped."""
+    result = produce(modules, module, "--tee", stdin=b"a\nd\nb\nE\nc\n")
+
+    assert (1, b"a\nd\nb\n") == (result.code, result.stdout)
+
+
+@BOTH
 def test_verbose_shows_keys_and_values(module, modules):
     """Of the input."""
     result = produce(modules, module, "-v", "--key-separator", ":", stdin=b"k:a\nl:d\n")
@@ -394,13 +402,14 @@ def test_slow_lines_are_stored_at_once(module, modules):
         assert 0 == producer.wait(timeout=WAIT_S)
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
-def test_a_signal_ends_a_module_that_never_ends(number, code, modules):
+def test_a_signal_ends_a_module_that_never_ends(number, code, module, modules):
     """At once, and says what is stored."""
     run("topic", "create", "t")
-    words = ("produce", "t", "--sm-time", LONG, "--smartmodule-path", "puppet.wasm")
+    words = ("produce", "t", "--sm-time", LONG, "--smartmodule-path", f"{module}.wasm")
     with (
         start_process("consume", "t", "-B") as follower,
         start_process(*words, cwd=modules) as producer,

@@ -119,3 +119,18 @@ def test_locked_runs_take_the_locked_bytes(stored):
     changed = run(*options, stdin=b"a\n", cwd=inner)
     assert (1, b"") == (changed.code, changed.stdout)
     assert "SmartModule puppet is not the one in" in changed.stderr
+
+
+def test_options_that_stand_for_a_built_in_module_are_locked_as_it(stored):
+    """Whatever is stored under its name; without such a module the plain name does, too."""
+    match = ("transform", "--match", "a", "--locked")
+    sm("lock", "regex-filter", cwd=stored)
+    assert b"a\n" == run(*match, stdin=b"a\nb\n", cwd=stored).stdout
+
+    sm("create", "regex-filter", "--wasm-file", stored / "puppet.wasm")
+    sm("lock", "regex-filter", cwd=stored)
+    refused = run(*match, stdin=b"a\n", cwd=stored)
+    assert (1, True) == (refused.code, "smartmodule lock dataflare/regex-filter" in refused.stderr)
+
+    assert 0 == sm("lock", "dataflare/regex-filter", cwd=stored).code
+    assert b"a\n" == run(*match, stdin=b"a\nb\n", cwd=stored).stdout

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import wat
@@ -155,7 +156,90 @@ def test_a_filter_that_fails_says_where(tmp_path):
 
     assert (1, []) == (result.code, consumed())
     assert "error: SmartModule transform error the record has no key" in result.stderr
-    assert 'in the SmartModule "dedup", t-0, offset 0' in result.stderr
+    assert (
+        '  in the SmartModule "dedup", t-0, offset 0; it is the deduplication of the topic t; '
+        "dataflare topic alter t --no-dedup ends that\n"
+    ) in result.stderr
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("uses: dedup", "uses: none"), "SmartModule none was not found"),
+        (("uses: dedup", "uses: jq"), "a deduplication needs a filter, and it is of the kind"),
+        (("{by: key}", "{by: weight}"), "Invalid param by=weight"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_topic_whose_filter_is_not_to_be_had(change, problem, options, tmp_path):
+    """It could take no record: no topic is made."""
+    (tmp_path / "t.yaml").write_text(CONFIG.replace(*change))
+    result = run("topic", "create", "-c", tmp_path / "t.yaml", *options)
+
+    assert (1, True) == (result.code, problem in result.stderr), result.stderr
+    assert [] == run("topic", "list", "-O", "json").json
+
+
+@pytest.mark.usefixtures("filtered")
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_filter_that_is_used_can_not_be_deleted(options):
+    """Every write to the topic would fail; when it is used no more, it can be."""
+    refused = run("smartmodule", "delete", "puppet", *options)
+    run("topic", "alter", "t", "--no-dedup")
+
+    assert 1 == refused.code
+    assert 'smartmodule "puppet" is the deduplication of the topic t\n' in refused.stderr
+    assert 0 == run("smartmodule", "delete", "puppet", *options).code
+
+
+@pytest.fixture
+def filtered(data_dir: Path, tmp_path: Path) -> None:
+    """A topic `t` whose filter is the puppet."""
+    (tmp_path / "puppet.wasm").write_bytes(wat.puppet())
+    run("smartmodule", "create", "puppet", "--wasm-file", tmp_path / "puppet.wasm")
+    config = CONFIG.replace("dedup\n      with: {by: key}", "puppet")
+    (tmp_path / "t.yaml").write_text(config)
+    assert 0 == run("topic", "create", "-c", tmp_path / "t.yaml").code
+
+
+@pytest.mark.usefixtures("filtered")
+def test_atomic_and_a_filter_that_fails():
+    """All or nothing is nothing."""
+    result = produce("a", "E", "b", options=["--atomic"])
+
+    assert (1, []) == (result.code, consumed())
+    assert "stored" not in result.stderr
+
+
+@pytest.mark.usefixtures("filtered")
+def test_what_is_stored_when_a_filter_fails():
+    """All before it; and that is said, as with every other end of a run."""
+    result = produce("a", "E", "b")
+
+    assert (1, ["a"]) == (result.code, consumed())
+    assert "1 record is stored (partition 0: 0 to 0)\n" in result.stderr
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_the_report_counts_the_bytes_that_are_stored():
+    """As topic list does."""
+    make("--dedup-count", "1000")
+    report = json.loads(produce(*["x"] * 1000, options=["--report", "json"]).stderr)
+    (row,) = run("topic", "list", "-O", "json").json
+
+    assert row["size_bytes"] == report["bytes_stored"]
+    assert (1, 999) == (report["records"], report["duplicates"])
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_old_records_are_duplicates_across_runs_as_within_one():
+    """A file that is loaded twice: its times are long ago."""
+    make("--dedup-count", "100", "--dedup-age", "1h")
+    for _ in range(2):
+        produce("a", "a", options=["--timestamp", "2020-01-01"])
+
+    assert ["a"] == consumed()
 
 
 @pytest.mark.usefixtures("data_dir")
@@ -295,6 +379,35 @@ def test_a_producer_that_was_killed(seed):
     assert 0 == produce(*lines).code
 
     assert lines == consumed()
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_what_was_purged_may_come_again_to_a_producer_at_work():
+    """As to one that begins now."""
+    make("--dedup-count", "100", "--dedup-age", "none")
+    with start_process("produce", "t", "--tee") as producer:
+        assert producer.stdin is not None
+        assert producer.stdout is not None
+        producer.stdin.write(b"a\n")
+        producer.stdin.flush()
+        assert b"a\n" == producer.stdout.readline()
+        assert 0 == run("topic", "purge", "t", "--yes").code
+        producer.stdin.write(b"a\n")
+        producer.communicate(timeout=WAIT_S)
+
+    assert ["a"] == consumed()
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_topic_without_duplicates_can_be_followed():
+    """What comes is printed as it comes."""
+    make()
+    with start_process("consume", "t", "-B") as follower:
+        assert follower.stdout is not None
+        produce("a")
+        assert b"a\n" == follower.stdout.readline()
+        produce("a", "b")
+        assert b"b\n" == follower.stdout.readline()
 
 
 @pytest.mark.usefixtures("data_dir")

@@ -342,6 +342,18 @@ def test_secrets_are_never_told(module, options, code, source, modules, monkeypa
     assert SECRET not in result.stderr + result.text + letters.text + letters.stderr
 
 
+@pytest.mark.parametrize("source", ["--param-env", "--param-file"])
+def test_a_built_in_module_does_not_tell_a_secret(source, modules, monkeypatch):
+    """Also where it is one that it can't take."""
+    monkeypatch.setenv("TOKEN", SECRET)
+    (modules / "TOKEN").write_text(SECRET)
+    words = ("transform", "--sm", "redact", "-e", "fields=a", source, "mode=TOKEN")
+    result = run(*words, stdin=b"{}\n", cwd=modules)
+
+    assert (1, False) == (result.code, SECRET in result.stderr)
+    assert "Invalid param mode=***" in result.stderr
+
+
 def test_a_secret_that_is_too_long_is_not_told(modules, monkeypatch):
     """Its size is."""
     monkeypatch.setenv("TOKEN", SECRET * 2000)

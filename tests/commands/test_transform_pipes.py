@@ -25,6 +25,9 @@ def modules(data_dir: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+BOTH = pytest.mark.parametrize("module", ["puppet", "stateless"])
+
+
 @pytest.mark.parametrize("module", ["puppet", "stateless", None])
 @pytest.mark.parametrize("output", ["raw", "csv", "records"])
 def test_slow_lines_come_out_at_once(module, output, modules):
@@ -62,12 +65,13 @@ def test_a_reader_that_went_away_ends_it_quietly(module, modules):
     assert (b"line\n141 141 0\n", b"") == (done.stdout, done.stderr)
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
-def test_a_signal_ends_a_module_that_never_ends(number, code, modules):
+def test_a_signal_ends_a_module_that_never_ends(number, code, module, modules):
     """At once, not when its time is over; what was written before stays."""
-    options = ("--smartmodule-path", "puppet.wasm", "--sm-time", LONG)
+    options = ("--smartmodule-path", f"{module}.wasm", "--sm-time", LONG)
     with start_process("transform", *options, cwd=modules) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -10,6 +10,7 @@ from dataflare_cli.errors import InitFailed, InvalidModule, UsageError
 from dataflare_cli.model import GuestLimits, Lookback, SmartModuleKind
 from dataflare_cli.smartmodule import abi
 from dataflare_cli.smartmodule.engine import (
+    Bounds,
     CallFailedError,
     Freeing,
     Instance,
@@ -28,9 +29,8 @@ def load(wasm: bytes) -> LoadedModule:
 
 
 def start(wasm: bytes, params=None, lookback=None, *, log=None, **limits) -> Instance:
-    return Instance(
-        load(wasm), params or {}, lookback, GuestLimits(**limits), log or (lambda _: None)
-    )
+    bounds = Bounds(GuestLimits(**limits))
+    return Instance(load(wasm), params or {}, lookback, bounds, log or (lambda _: None))
 
 
 def refusal_of(wasm: bytes) -> str:

@@ -22,7 +22,7 @@ from dataflare_cli.codec.smart import open_window
 from dataflare_cli.errors import InitFailed, InvalidModule
 from dataflare_cli.model import GuestLimits, Record, SmartModuleKind
 from dataflare_cli.smartmodule.chain import Chain, Step
-from dataflare_cli.smartmodule.engine import CallFailedError, Instance, LoadedModule
+from dataflare_cli.smartmodule.engine import Bounds, CallFailedError, Instance, LoadedModule
 
 LIMITS = GuestLimits(time_s=0.03, memory_bytes=20_000_000, records_out=10, bytes_out=1_000_000)
 EDGES = [0, 1, 3, 8, 1023, 1024, 65_535, 65_536, 17 * 65_536, 1 << 20, 1 << 24]
@@ -153,7 +153,7 @@ def broken_modules(seed: int, count: int):
 def try_out(wasm: bytes) -> str:
     """Return what became of a module: refused, failed or ran."""
     try:
-        instance = Instance(LoadedModule("broken", wasm), {}, None, LIMITS, lambda _: None)
+        instance = Instance(LoadedModule("broken", wasm), {}, None, Bounds(LIMITS), lambda _: None)
     except (InvalidModule, InitFailed):
         return "refused"
     try:

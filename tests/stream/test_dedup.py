@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from dataflare_cli import codec
 from dataflare_cli.catalog import Catalog
+from dataflare_cli.codec.smart import encode_input, join_records
 from dataflare_cli.errors import DataError, InvalidModule, ModuleFailed, NotFound, Unreachable
 from dataflare_cli.log import Admitted, Log
 from dataflare_cli.model import Codec, Deduplication, Record, Topic, TopicSpec
@@ -76,26 +77,14 @@ writes = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
-@given(written=writes)
-def test_any_interleaving_of_writers_is_as_one(written, tmp_path_factory):
-    """Invariants: what is stored is what one writer would have stored, whoever wrote what.
+@settings(deadline=None, max_examples=100)
+@given(written=writes, count=st.sampled_from([1, 2, 3, 7, MANY]))
+@example(written=[(0, [[0]], False), (1, [[1, 2, 0]], False), (0, [[1, 0]], False)], count=2)
+def test_any_interleaving_of_writers_is_as_one(written, count, tmp_path_factory):
+    """Invariants: a value is left out if and only if it is among the last so many stored ones.
 
     Writers are processes as the log sees them: each has a memory of its own, and some start anew.
     """
-    write_all(tmp_path_factory, written, count=MANY)
-
-
-@settings(deadline=None, max_examples=60)
-@given(written=writes, count=st.sampled_from([1, 2, 3, 7]))
-def test_a_writer_that_starts_anew_goes_on_as_before(written, count, tmp_path_factory):
-    """Invariants: a value is left out if and only if it is among the last so many stored ones."""
-    alone = [(0, batches, is_new) for _, batches, is_new in written]
-    write_all(tmp_path_factory, alone, count=count)
-
-
-def write_all(tmp_path_factory, written, *, count: int) -> None:
-    """Have writers write batches, and compare what is stored with a list."""
     expected: list[int] = []
     with Store.open(tmp_path_factory.mktemp("dedup") / "data") as store:
         topic = create(store, count=count)
@@ -282,12 +271,29 @@ def test_a_filter_that_fails_ends_behind_what_came_before(store):
     """That is stored; and the filter goes on from there."""
     put_module(store, wat.puppet())
     topic, log = create(store, uses="mine"), open_log(store)
-    with pytest.raises(ModuleFailed) as caught:
-        append(log, topic, "a", "d", "b", "E", "c")
+    done = log.append_some(topic, [(0, frame(["a", "d", "b", "E", "c"]))], whole=False)
+    error = done.error
 
-    assert ("t", 0, "mine") == (caught.value.topic, caught.value.partition, caught.value.module)
+    assert isinstance(error, ModuleFailed)
+    assert ("t", 0, "mine") == (error.topic, error.partition, error.module)
+    assert [(0, 0, 2)] == done.appended
     assert ["a", "b"] == stored(log, topic)
+    with pytest.raises(ModuleFailed):
+        append(log, topic, "f", "E")
     assert 1 == append(log, topic, "c")
+    assert ["a", "b", "c"] == stored(log, topic)
+
+
+def test_a_filter_that_makes_more_than_it_was_given(store):
+    """It is none: what it makes more of would be stored twice."""
+    three = join_records([encode_input(Record(b"a"), 0, 0)] * 3)
+    put_module(store, wat.giving(three + b"\0"))
+    topic, log = create(store, uses="mine"), open_log(store)
+    with pytest.raises(InvalidModule, match="of 1 it made 3") as caught:
+        append(log, topic, "a")
+
+    assert "dataflare topic alter t --no-dedup ends that" in str(caught.value.hint)
+    assert [] == stored(log, topic)
 
 
 def test_a_filter_that_is_not_to_be_had(store):
