@@ -27,6 +27,7 @@ DOCUMENTS = [
         ROOT / "README.md",
         ROOT / "examples" / "README.md",
         *sorted((ROOT / "dataflare_cli").glob("*.md")),
+        *sorted((ROOT / "smartmodules").glob("*.md")),
     )
     if path.exists()
 ]

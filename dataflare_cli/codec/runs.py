@@ -83,6 +83,8 @@ class PythonRun:
 
     def __init__(self, flat: Sequence[Bytes]) -> None:
         self._batches: list[tuple[BatchHeader, bytes, str]] = []
+        # Of the batch that was decoded last: who wants its records one by one decodes it once.
+        self._decoded: tuple[int, list[Record]] = (-1, [])
         expected: int | None = None
         for number in range(0, len(flat), 2):
             key, frame = flat[number], bytes(flat[number + 1])
@@ -109,10 +111,11 @@ class PythonRun:
                 return
             if header.base_offset + header.record_count <= low:
                 continue
-            plain = unpack_records(header, frame[FRAME_HEADER_BYTES:], where)
-            for record in decode_records(plain, header, where):
-                if low <= record.offset < high:
-                    yield record
+            base_offset = header.base_offset
+            if self._decoded[0] != base_offset:
+                plain = unpack_records(header, frame[FRAME_HEADER_BYTES:], where)
+                self._decoded = (base_offset, decode_records(plain, header, where))
+            yield from self._decoded[1][max(low - base_offset, 0) : high - base_offset]
 
     def render(
         self,

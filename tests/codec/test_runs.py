@@ -55,6 +55,17 @@ def test_a_run_reads_as_one(batches, compressions, base_offset, data):
     assert [each for each in expected if low <= each.offset < high] == list(run.records(low, high))
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("engine", ["python", "kernel"])
+def test_records_one_by_one(engine):
+    """Do not take the time of their batch for each."""
+    records = [Record(b"%d" % number, timestamp_ms=0) for number in range(20_000)]
+    run = load_run(flat_run([records]), engine=engine)
+    found = [next(run.records(offset, offset + 1)).value for offset in range(20_000)]
+
+    assert [record.value for record in records] == found
+
+
 @given(batch_lists, programs, st.sampled_from([None, 1, 3]), st.data())
 def test_a_run_renders_as_its_records_do(batches, program, step, data):
     """Invariants: rendering is `program.render` of each record of the range.

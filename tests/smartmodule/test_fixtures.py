@@ -126,6 +126,7 @@ TEST = "module: m.wasm\ntests: [{name: t, "
         ("1: m\ntests: []", "1:1", "is 1, not a name"),
         ("transforms: []\ntests: []", "1:13", "0 steps: a chain has 1 to 64"),
         ("transforms: [{with: {}}]\ntests: []", "1:14", "`uses` is missing"),
+        ("transforms: not/there\ntests: []", "1:13", "not/there: No such file"),
         ("transforms: [{uses: a}]\nparams: {a: b}\ntests: []", "2:9", "a chain has parameters"),
         ("module: m\nparams: [a]\ntests: []", "2:9", "`params` is not a mapping"),
         ("module: m\nparams: {a: 5}\ntests: []", "2:9", "the parameter 'a' is 5, not a text"),
@@ -332,9 +333,13 @@ def test_an_aggregate_begins_with_initial(directory):
 def test_a_chain(directory):
     """Steps have parameters and look-back of their own; .wasm is a file here, too."""
     module = "transforms:\n- {uses: puppet.wasm}\n- {uses: fed.wasm, lookback: {last: 2}}"
-    verdict = verdict_of(directory, "history: [a, b, c], input: [a], expect: {count: 1}", module)
+    test = "history: [a, b, c], input: [a], expect: {count: 1}"
+    verdict = verdict_of(directory, test, module)
+    (directory / "chain.yaml").write_text(module)
+    of_file = verdict_of(directory, test, "transforms: chain.yaml")
 
-    assert (True, b"\0\0\0\2") == (verdict.passed, verdict.outcome.records[0].value)
+    for each in (verdict, of_file):
+        assert (True, b"\0\0\0\2") == (each.passed, each.outcome.records[0].value)
 
 
 def test_an_init_that_refuses(directory):
@@ -391,9 +396,13 @@ def test_which_files_matter(directory):
         "tests: [{name: t, input: {file: in.csv, format: csv}}]"
     )
 
-    assert {"f.smtest.yaml", "puppet.wasm", "in.csv"} == {
-        each.name for each in files_of(fixture_of(directory, text))
-    }
+    (directory / "chain.yaml").write_text("transforms: [{uses: puppet.wasm}]")
+    of_file = "transforms: chain.yaml\ntests: []"
+
+    for wanted, given in (("in.csv", text), ("chain.yaml", of_file)):
+        assert {"f.smtest.yaml", "puppet.wasm", wanted} == {
+            each.name for each in files_of(fixture_of(directory, given))
+        }
 
 
 # ------------------------------------------------------------------------ inputs
