@@ -16,10 +16,8 @@ from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import option
 from dataflare_cli.errors import (
     AlreadyExists,
-    ConfigError,
     NotFound,
     PartialFailure,
-    Unreachable,
     UsageError,
 )
 from dataflare_cli.model import (
@@ -34,6 +32,7 @@ from dataflare_cli.model import (
     Secret,
     TopicSpec,
 )
+from dataflare_cli.text.files import read_file
 from dataflare_cli.text.time import parse_duration
 from dataflare_cli.text.units import parse_bytes
 
@@ -244,11 +243,22 @@ def plan_steps(env: Environment, options: ChainOptions) -> "list[StepSpec]":
 
 def chain_steps(env: Environment, options: ModuleOptions) -> "list[StepSpec]":
     """Return the steps of --transforms or --transforms-line."""
-    from dataflare_cli.smartmodule.transforms import parse_transform_line, parse_transforms
+    from dataflare_cli.smartmodule.transforms import parse_transform_line
 
     if options.transforms is not None:
-        return parse_transforms(read_file(env.cwd / options.transforms), str(options.transforms))
+        return read_transforms(env, options.transforms)
     return [parse_transform_line(line) for line in options.transforms_line or ()]
+
+
+def read_transforms(env: Environment, path: Path) -> "list[StepSpec]":
+    """Return the steps in a transforms file.
+
+    Raises:
+        NotFound, Unreachable, ConfigError: not there, not to be read, or malformed.
+    """
+    from dataflare_cli.smartmodule.transforms import parse_transforms
+
+    return parse_transforms(read_file(env.cwd / path, TRANSFORMS_BYTES_MAX), str(path))
 
 
 def _single(env: Environment, options: ChainOptions) -> "StepSpec":
@@ -383,24 +393,6 @@ def _variable(env: Environment, name: str) -> str:
 
 def _file(path: Path) -> str:
     return read_file(path, PARAM_BYTES_MAX).decode("utf-8", "surrogateescape").removesuffix("\n")
-
-
-def read_file(path: Path, bytes_max: int = TRANSFORMS_BYTES_MAX) -> bytes:
-    """Read a file that somebody wrote by hand.
-
-    Raises:
-        NotFound, Unreachable, ConfigError: not there, not to be read, or too large.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(bytes_max + 1)
-    except FileNotFoundError as exc:
-        raise NotFound("file", str(path)) from exc
-    except OSError as exc:
-        raise Unreachable(str(path), exc.strerror or str(exc)) from exc
-    if len(data) > bytes_max:
-        raise ConfigError(str(path), f"is larger than {bytes_max} bytes")
-    return data
 
 
 def _lock(env: Environment) -> "LockFile":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataflare_cli.commands.chain_options import read_file
+from dataflare_cli.commands.chain_options import read_transforms
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.stored import quiet_catalog
 from dataflare_cli.errors import DataError, NotFound, UsageError
@@ -19,14 +19,12 @@ def lock(
     """Write or check the lock file of the working directory."""
     from dataflare_cli.smartmodule.lock import FILE, Locked, read_lock, write_lock
     from dataflare_cli.smartmodule.registry import Registry
-    from dataflare_cli.smartmodule.transforms import parse_transforms
 
     path = env.cwd / FILE
     before = read_lock(path) if path.exists() else {}
     wanted = list(names)
     for file in transforms:
-        steps = parse_transforms(read_file(env.cwd / file), str(file))
-        wanted += [step.uses for step in steps]
+        wanted += [step.uses for step in read_transforms(env, file)]
     wanted = list(dict.fromkeys(wanted or before))
     if not wanted:
         raise UsageError("which SmartModules?", hint="name them, or a file with --transforms")

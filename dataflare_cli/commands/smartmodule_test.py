@@ -17,6 +17,7 @@ from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, command_of, option
 from dataflare_cli.commands.stored import quiet_catalog
 from dataflare_cli.errors import ModuleFailed, UsageError
+from dataflare_cli.text.files import read_file
 
 if TYPE_CHECKING:
     from dataflare_cli.smartmodule.chain import Step
@@ -261,14 +262,14 @@ def _load(env: Environment, specs: "list[StepSpec]") -> "list[Step]":
 
 
 def _read_values(env: Environment, request: Request) -> list[bytes]:
-    from dataflare_cli.smartmodule.fixtures.runner import lines_of, read_whole
+    from dataflare_cli.smartmodule.fixtures.runner import INPUT_BYTES_MAX, lines_of
 
     if request.text is not None:
         return [_bytes(request.text) or b""]
     if request.file is None:
         with os.fdopen(os.dup(env.stdin_fd), "rb") as file:
             return lines_of(file.read())
-    data = read_whole(env.cwd / request.file)
+    data = read_file(env.cwd / request.file, INPUT_BYTES_MAX, str(request.file))
     return [data] if request.raw else lines_of(data)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataflare_cli.commands.context import Environment
-from dataflare_cli.errors import ConfigError, NotFound, OffsetOutOfRange, UsageError
+from dataflare_cli.errors import NotFound, OffsetOutOfRange, UsageError
 from dataflare_cli.model import NO_TIMESTAMP, PartitionInfo, Topic
+from dataflare_cli.text.files import read_file
 from dataflare_cli.text.time import format_time
 
 if TYPE_CHECKING:
@@ -71,13 +72,9 @@ def read_config(env: Environment, path: Path) -> bytes:
     """Read a YAML file that describes something to be created.
 
     Raises:
-        ConfigError: too large for one.
+        NotFound, Unreachable, ConfigError: not there, not to be read, or too large.
     """
-    with (env.cwd / path).open("rb") as file:
-        raw = file.read(CONFIG_BYTES_MAX + 1)
-    if len(raw) > CONFIG_BYTES_MAX:
-        raise ConfigError(str(path), f"is larger than {CONFIG_BYTES_MAX} bytes")
-    return raw
+    return read_file(env.cwd / path, CONFIG_BYTES_MAX, str(path))
 
 
 def offsets_at(log: "Log", topic: Topic, place: str, partitions: Sequence[int]) -> dict[int, int]:

@@ -24,6 +24,7 @@ import tomli_w
 
 from dataflare_cli.errors import ConfigError, DataError, NotFound, Unreachable
 from dataflare_cli.smartmodule.registry import BUILT_IN, STORED, Found
+from dataflare_cli.text.files import read_file
 
 FILE = "dataflare.lock"
 VERSION = 1
@@ -58,16 +59,12 @@ def read_lock(path: Path) -> dict[str, Locked]:
     """Read a lock file.
 
     Raises:
+        NotFound, Unreachable: it is not there, or can't be read.
         ConfigError: it is malformed, or of a later release.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-        if len(raw) > FILE_BYTES_MAX:
-            raise ConfigError(str(path), f"is larger than {FILE_BYTES_MAX} bytes")
-        document = msgspec.convert(tomllib.loads(raw.decode()), _Document)
-    except OSError as exc:
-        raise Unreachable(str(path), exc.strerror or str(exc)) from exc
+        text = read_file(path, FILE_BYTES_MAX).decode()
+        document = msgspec.convert(tomllib.loads(text), _Document)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as exc:
         raise ConfigError(str(path), str(exc)) from exc
     if document.version != VERSION:

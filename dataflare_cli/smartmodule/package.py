@@ -18,6 +18,7 @@ from dataflare_cli.errors import ConfigError, DataflareError, NotFound, UsageErr
 from dataflare_cli.model import Package
 from dataflare_cli.smartmodule.sections import Param
 from dataflare_cli.smartmodule.versions import parse_version
+from dataflare_cli.text.files import read_file
 
 FILE = "SmartModule.toml"
 FILE_BYTES_MAX = 64 * 1024
@@ -64,12 +65,10 @@ def read_package_file(directory: Path) -> PackageFile:
     """
     path = directory / FILE
     try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-    except (FileNotFoundError, NotADirectoryError) as exc:
-        raise NotFound(
-            "file", str(path), hint="a package has one: dataflare smartmodule generate NAME"
-        ) from exc
+        raw = read_file(path, FILE_BYTES_MAX)
+    except NotFound as exc:
+        exc.hint = "a package has one: dataflare smartmodule generate NAME"
+        raise
     document = _decode(raw, str(path))
     table = document.package
     for text, noun in ((table.name, "package"), (table.group, "group")):

@@ -234,7 +234,7 @@ def test_a_schema_fetches_nothing(tmp_path):
     [
         ("{schema: [1]}", "f.yaml:1:20: not a JSON Schema: "),
         ("{schema: {type: strange}}", "f.yaml:1:20: not a JSON Schema: "),
-        ("{schema: none.json}", "No such file or directory"),
+        ("{schema: none.json}", "File not found: none.json"),
         ("{schema: bad.json}", "bad.json:1:2: not JSON: "),
     ],
 )

@@ -126,7 +126,7 @@ TEST = "module: m.wasm\ntests: [{name: t, "
         ("1: m\ntests: []", "1:1", "is 1, not a name"),
         ("transforms: []\ntests: []", "1:13", "0 steps: a chain has 1 to 64"),
         ("transforms: [{with: {}}]\ntests: []", "1:14", "`uses` is missing"),
-        ("transforms: not/there\ntests: []", "1:13", "not/there: No such file"),
+        ("transforms: not/there\ntests: []", "1:13", "File not found: not/there"),
         ("transforms: [{uses: a}]\nparams: {a: b}\ntests: []", "2:9", "a chain has parameters"),
         ("module: m\nparams: [a]\ntests: []", "2:9", "`params` is not a mapping"),
         ("module: m\nparams: {a: 5}\ntests: []", "2:9", "the parameter 'a' is 5, not a text"),
