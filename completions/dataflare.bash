@@ -7,11 +7,15 @@ _dataflare() {
         case "$line" in
             :file)
                 compopt -o filenames 2>/dev/null
-                COMPREPLY=($(compgen -f -- "$cur"))
+                COMPREPLY+=($(compgen -f -- "$cur"))
                 ;;
             :dir)
                 compopt -o filenames 2>/dev/null
-                COMPREPLY=($(compgen -d -- "$cur"))
+                COMPREPLY+=($(compgen -d -- "$cur"))
+                ;;
+            *=)
+                compopt -o nospace 2>/dev/null
+                COMPREPLY+=("$line")
                 ;;
             *) COMPREPLY+=("$line") ;;
         esac

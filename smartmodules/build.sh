@@ -3,12 +3,15 @@
 # ../dataflare_cli/wasm/builtin: NAME.wasm, builtin.json (the compiler's version, checksums) and
 # LICENSES.md (every crate that is linked).
 #
-#   build.sh                        builds and replaces them
-#   build.sh --check [--out DIR]    builds into DIR (else into a temporary directory) and compares
+#   build.sh [NAME...]              builds and replaces them, or only these: the others, and what
+#                                   is known about them, stay as they are
+#   build.sh --check [--out DIR] [NAME...]
+#                                   builds into DIR (else into a temporary directory) and compares
 #
 # The same compiler version gives the same bytes on every machine: no path and no time gets into
 # an artefact. --check ends with 1 if something differs, and with 4 if this compiler is not the
-# recorded one: then nothing can be compared, but what is in DIR can be tested.
+# recorded one: then nothing can be compared, but what is in DIR can be tested. Nor can a NAME be
+# put beside what another compiler built: that ends with 4, too.
 #
 # Needs Debian's packages rustc-web, cargo-web, rust-web-src and lld-19 (or RUSTC, CARGO and
 # WASM_LD naming their like), Python 3.11, and crates.io for what is not in Cargo's cache.
@@ -27,11 +30,12 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/target}"
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
 usage() {
-    echo "usage: build.sh [--check [--out DIR]]" >&2
+    echo "usage: build.sh [--check [--out DIR]] [NAME...]" >&2
     exit 2
 }
 check=no
 out=
+names=
 while [ $# -gt 0 ]; do
     case $1 in
     --check) check=yes ;;
@@ -40,7 +44,8 @@ while [ $# -gt 0 ]; do
         out=$2
         shift
         ;;
-    *) usage ;;
+    -*) usage ;;
+    *) names="$names ${1%/}" ;;
     esac
     shift
 done
@@ -57,6 +62,10 @@ missing() {
     echo "$1 is missing: install $2" >&2
     exit 3
 }
+# The compiler of what is there.
+recorded() {
+    sed -n 's/^  "rustc": "\(.*\)",$/\1/p' "$artefacts/builtin.json"
+}
 command -v "$RUSTC" >/dev/null || missing "$RUSTC" rustc-web
 command -v "$cargo" >/dev/null || missing "$cargo" cargo-web
 library=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library
@@ -64,7 +73,29 @@ library=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library
 [ -x "$wasm_ld" ] || missing "$wasm_ld" lld-19
 
 cd "$here"
-"$cargo" fetch --quiet --locked --target "$target"
+# Modules are what is made for hosts; the other crates here are parts of them.
+modules=$(grep -l '^crate-type = \["cdylib"\]' */Cargo.toml | xargs -n 1 dirname)
+for name in $names; do
+    echo "$modules" | grep -q -x -F -e "$name" && continue
+    echo "there is no module $name: there are" $modules >&2
+    exit 2
+done
+if [ -n "$names" ]; then
+    if [ "$(recorded)" != "$("$RUSTC" --version)" ]; then
+        echo "the other SmartModules were built by $(recorded): build all of them" >&2
+        exit 4
+    fi
+    cp "$artefacts"/* "$out/"
+fi
+
+if ! "$cargo" fetch --quiet --locked --target "$target" 2>"$work/fetch"; then
+    cat "$work/fetch" >&2
+    if grep -q -e --locked "$work/fetch"; then
+        echo "Cargo.lock is not what the Cargo.toml files ask for. This adds what is missing:" >&2
+        echo "  RUSTC=$RUSTC $cargo update --workspace --manifest-path $here/Cargo.toml" >&2
+    fi
+    exit 1
+fi
 
 # Flags are separated by the character 0x1f, as paths may have blanks in them.
 flags=
@@ -90,9 +121,7 @@ export CARGO_ENCODED_RUSTFLAGS="$flags"
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$wasm_ld"
 
 # One by one: together, each would get the features that another one wants of a crate.
-for manifest in */Cargo.toml; do
-    grep -q '^crate-type = \["cdylib"\]' "$manifest" || continue
-    name=$(dirname "$manifest")
+for name in ${names:-$modules}; do
     echo "building $name" >&2
     "$cargo" build --quiet --release --locked --target "$target" --package "$name" \
         -Zbuild-std=std,panic_abort -Zbuild-std-features= \
@@ -104,7 +133,7 @@ for manifest in */Cargo.toml; do
         exit 1
     fi
 done
-python3 "$here/inventory.py" "$("$RUSTC" --version)" "$out" "$work"/*.messages
+python3 "$here/inventory.py" ${names:+--merge} "$("$RUSTC" --version)" "$out" "$work"/*.messages
 chmod 644 "$out"/*
 
 if [ "$check" = no ]; then
@@ -113,9 +142,8 @@ if [ "$check" = no ]; then
     echo "built $(ls "$artefacts"/*.wasm | wc -l) modules, $(cat "$artefacts"/*.wasm | wc -c) bytes"
     exit 0
 fi
-recorded=$(sed -n 's/^  "rustc": "\(.*\)",$/\1/p' "$artefacts/builtin.json")
-if [ "$recorded" != "$("$RUSTC" --version)" ]; then
-    echo "not compared: the SmartModules were built by $recorded" >&2
+if [ "$(recorded)" != "$("$RUSTC" --version)" ]; then
+    echo "not compared: the SmartModules were built by $(recorded)" >&2
     echo "this is                                      $("$RUSTC" --version)" >&2
     exit 4
 fi

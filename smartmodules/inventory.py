@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The inventory of a build: builtin.json and LICENSES.md, beside the modules that they are about.
 
-usage: inventory.py RUSTC_VERSION DIR MESSAGES...
+usage: inventory.py [--merge] RUSTC_VERSION DIR MESSAGES...
 
 MESSAGES are what Cargo wrote while it built one module each, NAME.messages: a line of JSON for
 every crate that it compiled, the standard library's included. Those are what is linked, less
 what runs in the compiler (macros and build scripts) and what Cargo builds for every program.
+--merge keeps what DIR's inventory says of other modules than those.
 """
 
 import hashlib
@@ -31,6 +32,9 @@ compiler's. The modules' own crates have the licence of this project.
 | crate | version | licence | repository | modules |
 |---|---|---|---|---|
 """
+HEAD = INTRODUCTION.splitlines()
+# The users of a crate that is in every module.
+ALL = "all"
 
 
 class Crate(NamedTuple):
@@ -58,12 +62,23 @@ def crates(messages: Path) -> Iterator[Crate]:
             yield Crate(package["name"], package["version"], package["license"], repository)
 
 
+def recorded(directory: Path) -> dict[str, list[Crate]]:
+    """Return what `write_licences` wrote: the crates of each module."""
+    index = json.loads((directory / "builtin.json").read_text("utf-8"))
+    modules: dict[str, list[Crate]] = {name: [] for name in index["modules"]}
+    for line in (directory / "LICENSES.md").read_text("utf-8").splitlines()[len(HEAD) :]:
+        *crate, users = line.removeprefix("| ").removesuffix(" |").split(" | ")
+        for name in modules if users == ALL else users.split(", "):
+            modules[name].append(Crate(*crate))
+    return modules
+
+
 def write_licences(directory: Path, modules: dict[str, list[Crate]]) -> None:
     """Write LICENSES.md."""
     rows = []
     for crate in sorted({crate for linked in modules.values() for crate in linked}):
         users = [name for name, linked in modules.items() if crate in linked]
-        shown = "all" if len(users) == len(modules) else ", ".join(users)
+        shown = ALL if len(users) == len(modules) else ", ".join(users)
         rows.append("| " + " | ".join([*crate, shown]) + " |\n")
     (directory / "LICENSES.md").write_text(INTRODUCTION + "".join(rows), "utf-8")
 
@@ -80,11 +95,14 @@ def write_index(directory: Path, rustc: str, names: list[str]) -> None:
 
 def main() -> None:
     """Write both."""
-    rustc, directory, *messages = sys.argv[1:]
-    paths = {Path(path).stem: Path(path) for path in messages}
-    modules = {name: list(crates(paths[name])) for name in sorted(paths)}
-    write_licences(Path(directory), modules)
-    write_index(Path(directory), rustc, list(modules))
+    merge = sys.argv[1:2] == ["--merge"]
+    rustc, directory_name, *messages = sys.argv[2 if merge else 1 :]
+    directory = Path(directory_name)
+    modules = recorded(directory) if merge else {}
+    modules |= {Path(path).stem: list(crates(Path(path))) for path in messages}
+    modules = dict(sorted(modules.items()))
+    write_licences(directory, modules)
+    write_index(directory, rustc, list(modules))
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ _PUPPET_FUNCTIONS = """
 """
 _PUPPET_BODY = """
     (local $end i32) (local $begin i32) (local $next i32) (local $delta i32)
-    (local $tag i32) (local $size i32) (local $word i32) (local $count i32)
+    (local $tag i32) (local $size i32) (local $word i32) (local $count i32) (local $place i32)
     (local.set $end (i32.add (local.get $records) (local.get $records_bytes)))
     (global.set $cursor (i32.add (local.get $records) (i32.const 4)))
     (global.set $out (i32.const {out_records}))
@@ -181,8 +181,15 @@ _PUPPET_BODY = """
       (local.set $next (i32.add (local.get $next) (global.get $cursor)))
       (call $pass (i32.const 1))
       (drop (call $varint))
+      (local.set $place (global.get $cursor))
       (local.set $delta (call $varint))
       (local.set $tag (global.get $cursor))
+      (if (i32.const {forgets}) (then (block $zero (loop $byte
+        (br_if $zero (i32.eq (local.get $place) (local.get $tag)))
+        (i32.store8 (local.get $place) (i32.shl (i32.const 128) (i32.eq
+          (i32.add (local.get $place) (i32.const 1)) (local.get $tag))))
+        (local.set $place (i32.add (local.get $place) (i32.const 1)))
+        (br $byte)))))
       (call $pass (i32.const 1))
       (if (i32.load8_u (local.get $tag)) (then (call $pass (call $varint))))
       (local.set $size (call $varint))
@@ -228,15 +235,18 @@ _PUPPET_BODY = """
 """
 
 
-def puppet(*, kind: str = "filter", more: str = "", words: str = "TLBEdox") -> bytes:
+def puppet(
+    *, kind: str = "filter", more: str = "", words: str = "TLBEdox", forgets: bool = False
+) -> bytes:
     """Return a module that does with a record what the first letter of its value says.
 
     T traps, L loops for ever, B takes all memory, E is an error with the hint "bad"; d is
     dropped, o is kept once only, x comes out twice; every other record is kept as it is.
-    `words` are the letters it listens to.
+    `words` are the letters it listens to. One that forgets says of no record which one it was
+    made of, as an SDK's array_map does not: all offset deltas of its output are 0.
     """
     letters = {word: ord(word) if word in words else -1 for word in "TLBEdox"}
-    body = _PUPPET_BODY.format(out=_OUT, out_records=_OUT + 4, **letters)
+    body = _PUPPET_BODY.format(out=_OUT, out_records=_OUT + 4, forgets=int(forgets), **letters)
     first, _, rest = body.partition("(local.set $end")
     text = _MODULE.replace("(local $i i32)", "(local $i i32) " + " ".join(first.split()))
     return _compile(

@@ -105,7 +105,9 @@ def _measure_rates(
     for number in range(plan.samples + 1):
         for subject in rows:
             for is_single in (True, False):
-                place.progress(f"sample {number} of {plan.samples}: {subject.name}")
+                step = f"sample {number} of {plan.samples}" if number else "warming up"
+                where = "1 core" if is_single else f"{len(cores)} cores"
+                place.progress(f"{step}: {subject.name}, {where}")
                 key = (subject.name, is_single)
                 start = place.run(_words(place, given.empty, subject, cores, is_single=is_single))
                 # The first one may compile.
@@ -162,8 +164,8 @@ def _measure_starts(place: Workplace, plan: Plan, empty: Path) -> list[Figure]:
     nothing = startup_figure("no SmartModule", plain)
     return [
         nothing,
-        _milliseconds("start-up (regex-filter, compiled)", cold, nothing),
-        _milliseconds("start-up (regex-filter, from the cache)", warm, nothing),
+        _milliseconds("start-up (filter compiled)", cold, nothing),
+        _milliseconds("start-up (filter cached)", warm, nothing),
         _milliseconds(IMPORT, imported, _milliseconds("python -c pass", interpreter, None)),
     ]
 

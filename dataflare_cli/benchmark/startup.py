@@ -27,7 +27,7 @@ def measure(place: Workplace, samples: int) -> Report:
         commands = _commands(data_dir)
         taken: dict[str, list[float]] = {name: [] for name in commands}
         for number in range(samples + 1):
-            place.progress(f"sample {number} of {samples}")
+            place.progress(f"sample {number} of {samples}" if number else "warming up")
             for name, words in commands.items():
                 seconds = place.run(words).seconds
                 # The first of each only warms up the file system's caches.

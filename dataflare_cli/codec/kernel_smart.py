@@ -41,8 +41,8 @@ _OFFSETS_AND_TIMES = (
 )
 _PLACES_AND_COUNTS = (
     *("input", "input_room", "input_bytes", "sources", "source_room", "source_count"),
-    *("is_uniform", "raw", "raw_bytes", "consumed", "table", "output_count"),
-    *("first", "count_max", "batch_bytes_max"),
+    *("is_uniform", "null_count", "raw", "raw_bytes", "consumed", "table", "output_count"),
+    *("source_outputs_max", "source_bytes_max", "first", "count_max", "batch_bytes_max"),
 )
 
 
@@ -83,6 +83,7 @@ class KernelWindow:
             self.next_offset: int = control.next_offset
             self.record_count: int = control.source_count
             self.is_uniform = bool(control.is_uniform)
+            self.has_some_nulls = 0 < control.null_count < control.source_count
             size = control.input_bytes
             self.raw: Bytes = self._runner.instance.memory[control.input : control.input + size]
             self._input_end = control.input + size + SLACK
@@ -119,7 +120,12 @@ class KernelWindow:
             self._take(raw)
             if runner.instance.call("smart_check") != DONE:
                 self._refuse()
-            return Checked(control.output_count, control.consumed)
+            return Checked(
+                control.output_count,
+                control.consumed,
+                control.source_outputs_max,
+                control.source_bytes_max,
+            )
 
     def attach(self, raw: Bytes | None = None) -> Outputs:
         """Give outputs their sources."""

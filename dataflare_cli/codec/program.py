@@ -50,6 +50,29 @@ class Instruction(NamedTuple):
 
 Program = tuple[Instruction, ...]
 
+
+class Needs(NamedTuple):
+    """What something shows of records beside key and value."""
+
+    offsets: bool = False
+    times_and_headers: bool = False
+
+
+EVERYTHING = Needs(offsets=True, times_and_headers=True)
+_TIMES_AND_HEADERS = frozenset(
+    (
+        *(Op.TIMESTAMP_MS, Op.TIME, Op.TIMESTAMP_TYPE, Op.TIMESTAMP_JSON),
+        *(Op.HEADER_COUNT, Op.HEADERS_JSON),
+    )
+)
+
+
+def needs_of(program: Program) -> Needs:
+    """Return what a program shows beside keys and values."""
+    ops = {instruction.op for instruction in program}
+    return Needs(Op.OFFSET in ops, bool(ops & _TIMES_AND_HEADERS))
+
+
 _DAY_MS = 86_400_000
 _YEAR_0_MS = -62_167_219_200_000
 _YEAR_10000_MS = 253_402_300_800_000

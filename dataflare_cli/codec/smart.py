@@ -19,6 +19,8 @@ Invariants
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from dataflare_cli.codec.engine import Bytes
@@ -45,10 +47,15 @@ class NotRecordsError(ValueError):
 
 
 class Checked(NamedTuple):
-    """What a module's output begins with: so many records, in so many bytes."""
+    """What a module's output begins with: so many records, up to `end`.
+
+    Of one source, as long as its outputs follow each other: the most records and bytes.
+    """
 
     record_count: int
     end: int
+    source_records_max: int = 0
+    source_bytes_max: int = 0
 
 
 class Written(NamedTuple):
@@ -98,6 +105,7 @@ class Window(Protocol):
     next_offset: int
     record_count: int
     is_uniform: bool  # all have the same timestamp and headers
+    has_some_nulls: bool  # and values that are not null
     raw: Bytes  # valid until the next run is loaded in this thread
 
     def check(self, raw: Bytes) -> Checked:
@@ -192,13 +200,22 @@ class PythonWindow:
             (each.timestamp_ms, each.headers) == (first.timestamp_ms, first.headers)
             for each in records
         )
+        self.has_some_nulls = len({record.value is None for record in records}) > 1
         self.raw: Bytes = join_records(parts)
 
     def check(self, raw: Bytes) -> Checked:
         """Look what a module's output begins with."""
         self._checked = bytes(raw)
-        ends = [end for _, end in scan_records(self._checked, self.record_count)]
-        return Checked(len(ends), ends[-1] if ends else _COUNT_BYTES)
+        found = [
+            (record.offset, end) for record, end in scan_records(self._checked, self.record_count)
+        ]
+        begin, records_max, bytes_max = _COUNT_BYTES, 0, 0
+        for _, outputs in groupby(found, key=itemgetter(0)):
+            ends = [end for _, end in outputs]
+            records_max = max(records_max, len(ends))
+            bytes_max = max(bytes_max, ends[-1] - begin)
+            begin = ends[-1]
+        return Checked(len(found), begin, records_max, bytes_max)
 
     def attach(self, raw: Bytes | None = None) -> Outputs:
         """Give outputs their sources."""

@@ -7,13 +7,14 @@ with Typer's annotations, taking `ctx: typer.Context` first; `ctx.obj` is the `E
 
 import difflib
 import importlib
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command as to_command
 
 from dataflare_cli.commands.context import Environment
@@ -23,6 +24,9 @@ from dataflare_cli.errors import ExitCode, UsageError
 
 PROGRAM = "dataflare"
 HELP_WIDTH = 100
+# What stands for a value, where neither an option nor its choices say it: Python's words.
+METAVARS = {"int": "N", "int range": "N", "float": "NUMBER", "float range": "NUMBER", "str": "TEXT"}
+NO_NUMBER = re.compile(r"is not a valid (int|float)( range)?$")
 # Given after the command they are unknown; the message says where they go.
 ROOT_OPTIONS = frozenset(
     (
@@ -56,6 +60,33 @@ class Entry(NamedTuple):
     def exists(self) -> bool:
         """Whether this release has it."""
         return (Path(__file__).parent / f"{self.module}.py").exists()
+
+
+# Whoever repeats one of these wants both; elsewhere the last one counts, so that aliases have
+# defaults. The text says what to do instead.
+ONCE = {
+    "smartmodule": 'several are a chain: --transforms-line \'{"uses": "NAME"}\' once for each',
+    "smartmodule_path": "a pipe of dataflare transform runs one after the other",
+    "transforms": "one file has all steps",
+    "match": "a|b is either; for both, pipe through dataflare transform --match",
+    "jq": "one expression has all steps: .a | .b",
+}
+
+
+class Once(TyperCommand):
+    """A command whose options that are named in `ONCE` may be given once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; refuse what would be dropped without a word."""
+        if not ctx.resilient_parsing:
+            _, _, order = self.make_parser(ctx).parse_args(list(args))
+            for number, each in enumerate(order):
+                if each.name in ONCE and each in order[:number]:
+                    raise UsageError(
+                        f"the argument '{each.opts[0]}' cannot be used multiple times",
+                        hint=ONCE[each.name],
+                    )
+        return super().parse_args(ctx, args)
 
 
 COMMANDS = (
@@ -186,7 +217,7 @@ def load(entry: Entry) -> Any:
         app = typer.Typer(
             add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
         )
-        app.command(name=entry.name)(module.command)
+        app.command(name=entry.name, cls=Once)(module.command)
     command = to_command(app)
     command.name = entry.name
     _adopt(command)
@@ -199,6 +230,9 @@ def _adopt(command: Any) -> None:
     command.params.append(_help_option())
     command.context_settings = {"max_content_width": HELP_WIDTH, **command.context_settings}
     command.help = _keep_examples(command.help or "")
+    for each in command.params:
+        if each.metavar is None and isinstance(each, TyperOption) and not each.is_flag:
+            each.metavar = METAVARS.get(each.type.name)
     for each in getattr(command, "commands", {}).values():
         _adopt(each)
 
@@ -352,6 +386,9 @@ def run(env: Environment, argv: Sequence[str]) -> int:
 def _usage_error(exc: typer.TyperException) -> UsageError:
     """Turn what the parser says into our error, with the usage line as the next step."""
     message = exc.format_message().rstrip(".").replace("\n\t", " ")
+    message = NO_NUMBER.sub(
+        lambda found: f"is not a {'whole ' if found[1] == 'int' else ''}number", message
+    )
     ctx: typer.Context | None = getattr(exc, "ctx", None)
     if ctx is None:
         return UsageError(message)

@@ -11,6 +11,7 @@ from dataflare_cli.commands.request import command_of, option
 from dataflare_cli.commands.shared import noun
 from dataflare_cli.errors import UsageError
 from dataflare_cli.model import BATCH_BYTES_MAX, REQUEST_BYTES_DEFAULT
+from dataflare_cli.text.terminal import cut
 
 if TYPE_CHECKING:
     from dataflare_cli.benchmark.produce import Plan
@@ -311,7 +312,7 @@ def _default_directory(env: Environment) -> Path:
 def _show_progress(env: Environment, text: str) -> None:
     """Replace the line that says what is going on; only a terminal has one."""
     if env.stderr_is_terminal and not env.quiet:
-        env.tell(f"\r\x1b[K{text}", end="")
+        env.tell(f"\r\x1b[K{cut(text, env.width - 1)}", end="")
 
 
 app.command(name="produce")(command_of(ProduceRequest, produce))

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dataflare_cli.commands.render import Column, clean, dump, table_lines
+from dataflare_cli.commands.render import Column, clean, dump, fold, table_lines
 from dataflare_cli.text.units import format_bytes
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ COLUMNS: tuple[Column, ...] = (
     ("MAX", lambda row: number(row["max"])),
     ("N", "samples"),
 )
+PERCENTILES = ("P95", "P99")
 # Left out where no figure has them.
 RATES: tuple[Column, ...] = (
     ("BEST RECORDS/S", lambda row: number(row["records_per_s_best"])),
@@ -42,10 +43,10 @@ def show_report(env: "Environment", report: "Report", output: str) -> None:
     elif output == "csv":
         env.write(to_csv(report).encode())
     else:
-        env.print("\n".join(to_lines(report)))
+        env.print("\n".join(to_lines(report, env.width)))
 
 
-def to_lines(report: "Report") -> list[str]:
+def to_lines(report: "Report", width: int) -> list[str]:
     """Lay a report out: what it was measured on, the figures, the notes."""
     machine = report.machine
     facts = {
@@ -56,23 +57,39 @@ def to_lines(report: "Report") -> list[str]:
         ),
         "versions": " · ".join(f"{name} {version}" for name, version in report.versions.items()),
         "workload": " · ".join(
-            f"{name.replace('_', ' ')} {_plain(value)}" for name, value in report.workload.items()
+            _said(name.replace("_", " "), value)
+            for name, value in report.workload.items()
+            if value is not False
         ),
     }
-    rows = _rows(report)
-    columns = list(COLUMNS)
-    if any(row["records_per_s"] is not None for row in rows):
-        columns += RATES
-    if any(row["beside"] is not None for row in rows):
-        columns += COMPARED
-    return [
-        f"dataflare benchmark {report.benchmark}",
-        "",
-        *(f"  {name:<10}{clean(text)}" for name, text in facts.items()),
-        "",
-        *table_lines(rows, columns),
-        *(["", *(f"  {clean(note)}" for note in report.notes)] if report.notes else []),
-    ]
+    lines = [f"dataflare benchmark {report.benchmark}", ""]
+    for name, text in facts.items():
+        lines += _fold_items(f"  {name:<10}{clean(text)}", width)
+    for table in _tables(_rows(report), width):
+        lines += ["", *table]
+    if report.notes:
+        lines.append("")
+    for note in report.notes:
+        lines += fold(f"  {clean(note)}", width, indent="  ")
+    return lines
+
+
+def _tables(rows: list[dict[str, Any]], width: int) -> list[list[str]]:
+    """Return one table of everything, or one each of costs, rates and comparisons."""
+    # A percentile of a few samples is the largest one: MAX says it.
+    columns = [each for each in COLUMNS if each[0] not in PERCENTILES or _says_more(rows, each)]
+    rated = [row for row in rows if row["records_per_s"] is not None]
+    compared = [row for row in rows if row["beside"] is not None]
+    whole = [*columns, *(RATES if rated else ()), *(COMPARED if compared else ())]
+    lines = table_lines(rows, whole)
+    if max(map(len, lines)) <= width:
+        return [lines]
+    parts = ((rows, columns), (rated, (COLUMNS[0], *RATES)), (compared, (COLUMNS[0], *COMPARED)))
+    return [table_lines(some, shown, width) for some, shown in parts if some]
+
+
+def _says_more(rows: list[dict[str, Any]], column: Column) -> bool:
+    return any(row[column[0].lower()] != row["max"] for row in rows)
 
 
 def to_csv(report: "Report") -> str:
@@ -107,10 +124,24 @@ def _rows(report: "Report") -> list[dict[str, Any]]:
     return [msgspec.structs.asdict(figure) for figure in report.figures]
 
 
-def _plain(value: str | float) -> str:
+def _said(name: str, value: str | float) -> str:
+    """Write what was chosen; of what is just done or not, its name."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, (int, float)) else value
+        return name
+    return f"{name} {value:,}" if isinstance(value, (int, float)) else f"{name} {value}"
+
+
+def _fold_items(text: str, width: int) -> list[str]:
+    """Break a text between its items, which are apart by a dot."""
+    first, *more = text.split(" · ")
+    lines = [first]
+    for item in more:
+        lines[-1] += " ·"
+        if len(lines[-1]) + len(item) + 3 <= width:
+            lines[-1] += f" {item}"
+        else:
+            lines.append(f"{'':<12}{item}")
+    return lines
 
 
 def _prefixed(prefix: str, facts: Mapping[str, Any]) -> dict[str, Any]:

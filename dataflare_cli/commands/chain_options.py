@@ -6,7 +6,7 @@ options on a command line says nothing: first --match, which sees records as the
 name, path or transforms, then --jq.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from dataflare_cli.model import (
     GUEST_MEMORY_BYTES_MAX,
     GUEST_RECORDS_OUT_DEFAULT,
     GUEST_TIME_S_DEFAULT,
+    GUEST_TIME_S_MAX,
     LOOKBACK_LAST_MAX,
     GuestLimits,
     Lookback,
@@ -40,14 +41,15 @@ if TYPE_CHECKING:
     from dataflare_cli.catalog import Catalog
     from dataflare_cli.log import Log
     from dataflare_cli.model import Topic
+    from dataflare_cli.smartmodule.chain import Step
     from dataflare_cli.smartmodule.plan import LockFile
     from dataflare_cli.smartmodule.transforms import StepSpec
     from dataflare_cli.stream.failures import FailurePolicy
     from dataflare_cli.stream.transform import ChainPlan
 
 PARAM_BYTES_MAX = 32_767
-TRANSFORMS_BYTES_MAX = 1 << 20
 DEAD_LETTER = "dead-letter="
+REDACT = "redact"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,11 @@ class ModuleOptions:
     ] = None
     param_file: Annotated[
         list[str] | None,
-        option("--param-file", metavar="NAME=PATH", help="A parameter from a file, as it is"),
+        option(
+            "--param-file",
+            metavar="NAME=PATH",
+            help="A parameter from a file, less a newline at its end",
+        ),
     ] = None
     aggregate_initial: Annotated[
         str | None,
@@ -148,21 +154,27 @@ class ChainOptions(ModuleOptions):
         ),
     ] = None
     match: Annotated[
-        str | None, option("--match", metavar="REGEX", help="Only values in which this is found")
+        str | None,
+        option("--match", metavar="REGEX", help="Only values with a match of this; comes first"),
     ] = None
     redact: Annotated[
         list[str] | None,
-        option("--redact", metavar="FIELD", help="Mask a JSON field, as user.email (repeatable)"),
+        option(
+            "--redact",
+            metavar="FIELD",
+            help="Mask a JSON field, as user.email, before other SmartModules see it (repeatable)",
+        ),
     ] = None
     jq: Annotated[
-        str | None, option("--jq", metavar="EXPR", help="Make of each value what jq makes of it")
+        str | None,
+        option("--jq", metavar="EXPR", help="Make of each value what jq makes of it; comes last"),
     ] = None
     on_error: Annotated[
         str,
         option(
             "--on-error",
             metavar="stop|skip|dead-letter=TOPIC",
-            help="What becomes of records that a SmartModule fails at",
+            help="What becomes of records that a SmartModule fails at; skip ends with code 5",
         ),
     ] = "stop"
     locked: Annotated[
@@ -188,32 +200,34 @@ def choose_chain(
     *,
     module: str | None = None,
 ) -> Chosen | None:
-    """Load what the options ask for, else the one `module`; None if neither asks for any.
+    """Load what the options ask for; None if they ask for nothing.
+
+    `module` is what a table format has, run unless another one or a chain is asked for.
 
     Raises:
         UsageError, ConfigError: options or files that make no sense.
         NotFound, InvalidModule, …: a module that is not to be had.
     """
     goes_on, dead_letters = read_policy(options.on_error)
-    specs = plan_steps(env, options)
-    if not specs and module is None:
+    specs = plan_steps(env, options, module)
+    if not specs:
         refuse_alone(options)
         return None
     from dataflare_cli.smartmodule.plan import load_steps
     from dataflare_cli.smartmodule.registry import Registry
-    from dataflare_cli.smartmodule.transforms import StepSpec
     from dataflare_cli.stream.transform import ChainPlan
 
-    if not specs and module is not None:
-        specs = [StepSpec(module, {})]
     steps = load_steps(
         specs, Registry(catalog), env.cwd, lock=_lock(env) if options.locked else None
     )
+    if options.parallel:
+        _refuse_parallel(steps)
     initial = options.aggregate_initial
     plan = ChainPlan(
         steps,
         read_limits(options),
         goes_on=goes_on,
+        hides_data=any(step.module.name.rpartition("/")[2] == REDACT for step in steps),
         initial=b"" if initial is None else initial.encode("utf-8", "surrogateescape"),
         parallel=options.parallel,
         log=lambda module, text: env.say(f"{module}: {text}"),
@@ -221,8 +235,10 @@ def choose_chain(
     return Chosen(plan, dead_letters)
 
 
-def plan_steps(env: Environment, options: ChainOptions) -> "list[StepSpec]":
-    """Return the steps that the options ask for, in their order."""
+def plan_steps(
+    env: Environment, options: ChainOptions, module: str | None = None
+) -> "list[StepSpec]":
+    """Return the steps that the options ask for, in their order: what is redacted comes early."""
     from dataflare_cli.smartmodule.transforms import Origin, StepSpec
 
     steps = []
@@ -230,12 +246,13 @@ def plan_steps(env: Environment, options: ChainOptions) -> "list[StepSpec]":
         steps.append(StepSpec("regex-filter", {"regex": options.match}, None, Origin.BUILT_IN))
     if options.redact:
         fields = ",".join(options.redact)
-        steps.append(StepSpec("redact", {"fields": fields}, None, Origin.BUILT_IN))
+        steps.append(StepSpec(REDACT, {"fields": fields}, None, Origin.BUILT_IN))
     _refuse_contradictions(options)
     if options.smartmodule is not None or options.smartmodule_path is not None:
         steps.append(_single(env, options))
     else:
-        steps += chain_steps(env, options)
+        asked = chain_steps(env, options)
+        steps += asked if asked or module is None else [StepSpec(module, {})]
     if options.jq is not None:
         steps.append(StepSpec("jq", {"filter": options.jq}, None, Origin.BUILT_IN))
     return steps
@@ -256,9 +273,19 @@ def read_transforms(env: Environment, path: Path) -> "list[StepSpec]":
     Raises:
         NotFound, Unreachable, ConfigError: not there, not to be read, or malformed.
     """
-    from dataflare_cli.smartmodule.transforms import parse_transforms
+    from dataflare_cli.smartmodule.transforms import FILE_BYTES_MAX, parse_transforms
 
-    return parse_transforms(read_file(env.cwd / path, TRANSFORMS_BYTES_MAX), str(path))
+    return parse_transforms(read_file(env.cwd / path, FILE_BYTES_MAX), str(path))
+
+
+def _refuse_parallel(steps: "Sequence[Step]") -> None:
+    for step in steps:
+        module = step.module
+        if module.is_aggregate or module.has_look_back:
+            raise UsageError(
+                f"--parallel: the SmartModule {module.name} keeps something from record to record",
+                hint="leave --parallel out",
+            )
 
 
 def _single(env: Environment, options: ChainOptions) -> "StepSpec":
@@ -282,7 +309,7 @@ def _refuse_contradictions(options: ChainOptions) -> None:
     if len(given) > 1:
         raise UsageError(f"{', '.join(given)} can't be used together")
     if options.smartmodule is None and options.smartmodule_path is None:
-        for name, is_given in _of_a_single_one(options).items():
+        for name, is_given in single_module_options(options).items():
             if is_given:
                 raise UsageError(
                     f"{name} needs --smartmodule or --smartmodule-path",
@@ -290,7 +317,8 @@ def _refuse_contradictions(options: ChainOptions) -> None:
                 )
 
 
-def _of_a_single_one(options: ModuleOptions) -> dict[str, bool]:
+def single_module_options(options: ModuleOptions) -> dict[str, bool]:
+    """Tell which options were given that say something of one module, not of a chain."""
     return {
         "--params": bool(options.params),
         "--param-env": bool(options.param_env),
@@ -377,9 +405,12 @@ def read_limits(options: ModuleOptions) -> GuestLimits:
         raise UsageError(
             f"--sm-memory: {memory} bytes is out of its limits (1 to {GUEST_MEMORY_BYTES_MAX})"
         )
+    time_s = parse_duration(options.sm_time)
+    if not 0 < time_s <= GUEST_TIME_S_MAX:
+        raise UsageError(f"--sm-time: {options.sm_time} is out of its limits (up to 1h)")
     return GuestLimits(
         memory_bytes=memory,
-        time_s=parse_duration(options.sm_time),
+        time_s=time_s,
         records_out=options.sm_records_out,
         bytes_out=parse_bytes(options.sm_bytes_out),
     )
@@ -418,6 +449,8 @@ def policy_of(
         assert log is not None
         topic = _dead_letter_topic(Catalog(log.store), chosen.dead_letters, sources)
         letters = DeadLetters(log, topic)
+        if chosen.plan.hides_data:
+            env.say(f"dead letters are stored as they came, not redacted: in {topic.name}")
     return FailurePolicy(goes_on=chosen.plan.goes_on, dead_letters=letters, tell=env.warn)
 
 
@@ -425,7 +458,7 @@ def _dead_letter_topic(catalog: "Catalog", name: str, sources: Collection[str]) 
     """Return the topic of dead letters; when the first one is there it is too late to miss it.
 
     Raises:
-        UsageError: records come from it, which would never end.
+        UsageError: records come from it, which would never end; or it would leave some out.
         DataError: its name can't be one.
     """
     if name in sources:
@@ -434,24 +467,42 @@ def _dead_letter_topic(catalog: "Catalog", name: str, sources: Collection[str]) 
             hint=f"--on-error dead-letter={name}-failed",
         )
     with suppress(NotFound):
-        return catalog.topic(name)
+        topic = catalog.topic(name)
+        if topic.spec.deduplication is not None:
+            raise UsageError(
+                f"--on-error: the topic {name} leaves out duplicates: dead letters may be some",
+                hint=f"another one, or: dataflare topic alter {name} --no-dedup",
+            )
+        return topic
     with suppress(AlreadyExists):  # another process was first
         return catalog.create_topic(name, TopicSpec())
     return catalog.topic(name)
 
 
-def finish_policy(env: Environment, policy: "FailurePolicy", record_count: int) -> None:
-    """Say how many of the records a SmartModule failed at, when all is done.
+def finish_policy(
+    env: Environment,
+    policy: "FailurePolicy | None",
+    record_count: int,
+    bad: PartialFailure | None = None,
+) -> None:
+    """Say how many of the records a SmartModule failed at, when all is done; then, what was `bad`.
 
     Raises:
-        PartialFailure: they were left out.
+        PartialFailure: some were left out.
     """
-    if not policy.count:
+    if policy is None or not policy.count:
+        if bad is not None:
+            raise bad
         return
     were = "1 record was" if policy.count == 1 else f"{policy.count} records were"
     if policy.dead_letters is not None:
         env.say(f"{were} sent to the topic {policy.dead_letters.topic.name}")
+        if bad is not None:
+            raise bad
         return
+    if bad is not None:
+        env.say(f"{were} skipped, too: a SmartModule failed at them")
+        raise bad
     raise PartialFailure(
         f"{were} skipped, of {record_count}: a SmartModule failed at them",
         failed=policy.count,

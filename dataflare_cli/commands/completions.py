@@ -25,11 +25,15 @@ _FUNCTION() {
         case "$line" in
             :file)
                 compopt -o filenames 2>/dev/null
-                COMPREPLY=($(compgen -f -- "$cur"))
+                COMPREPLY+=($(compgen -f -- "$cur"))
                 ;;
             :dir)
                 compopt -o filenames 2>/dev/null
-                COMPREPLY=($(compgen -d -- "$cur"))
+                COMPREPLY+=($(compgen -d -- "$cur"))
+                ;;
+            *=)
+                compopt -o nospace 2>/dev/null
+                COMPREPLY+=("$line")
                 ;;
             *) COMPREPLY+=("$line") ;;
         esac
@@ -41,21 +45,30 @@ complete -F _FUNCTION NAME
 ZSH = r"""#compdef NAME
 # zsh completion for NAME: NAME completions zsh
 _FUNCTION() {
-    local line tab=$'\t'
-    local -a found
+    local line text tab=$'\t'
+    local -a found begun paths
     while IFS= read -r line; do
+        text="${line%%$tab*}"
         case "$line" in
-            :file) _files; return ;;
-            :dir) _files -/; return ;;
-            *$tab*) found+=("${${line%%$tab*}//:/\\:}:${line#*$tab}") ;;
-            *) found+=("${line//:/\\:}") ;;
+            :file) paths=(_files); continue ;;
+            :dir) paths=(_files -/); continue ;;
+            *$tab*) line="${text//:/\\:}:${line#*$tab}" ;;
+            *) line="${line//:/\\:}" ;;
+        esac
+        case "$text" in
+            *=) begun+=("$line") ;;
+            *) found+=("$line") ;;
         esac
     done < <(command NAME __complete zsh -- "${(@)words[2,CURRENT]}" 2>/dev/null)
-    _describe 'NAME' found
+    (( ! $#found )) || _describe 'NAME' found
+    (( ! $#begun )) || _describe 'NAME' begun -S ''
+    (( ! $#paths )) || $paths
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _FUNCTION "$@"
 else
+    # A .zshrc may have nothing of zsh's completion.
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
     compdef _FUNCTION NAME
 fi
 """
@@ -65,13 +78,15 @@ function __FUNCTION
     set -l before (commandline -opc)
     set -l current (commandline -ct)
     set -l found (command NAME __complete fish -- $before[2..-1] "$current" 2>/dev/null)
-    switch "$found[1]"
-        case ':file'
-            __fish_complete_path "$current"
-        case ':dir'
-            __fish_complete_directories "$current"
-        case '*'
-            printf '%s\n' $found
+    for each in $found
+        switch "$each"
+            case ':file'
+                __fish_complete_path "$current"
+            case ':dir'
+                __fish_complete_directories "$current"
+            case '*'
+                printf '%s\n' $each
+        end
     end
 end
 complete -c NAME -f -a '(__FUNCTION)'
@@ -95,7 +110,7 @@ def command(
 
     Example:
       eval "$(dataflare completions bash)"
-      dataflare completions zsh > ~/.zfunc/_dataflare
+      dataflare completions zsh >> ~/.zshrc
       dataflare completions fish > ~/.config/fish/completions/dataflare.fish
     """
     if not NAME.fullmatch(name):

@@ -8,6 +8,7 @@ A track's `seen` moves only when what its records became is written, and the dea
 those that failed are stored.
 """
 
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from dataflare_cli.codec.program import EVERYTHING, Needs
 from dataflare_cli.commands.chain_options import Chosen, finish_policy, policy_of
 from dataflare_cli.errors import SmartModuleError
 from dataflare_cli.log.facade import now
@@ -25,7 +27,7 @@ from dataflare_cli.stream.failures import Place
 from dataflare_cli.stream.lookback import stored_windows
 from dataflare_cli.stream.pipeline import Pipeline, core_count
 from dataflare_cli.stream.reader import Limits, Passed, Reader, Track
-from dataflare_cli.stream.transform import Needs, Transform, Transformed, needs_of
+from dataflare_cli.stream.transform import Transform, Transformed
 from dataflare_cli.wasm import Deadline
 
 if TYPE_CHECKING:
@@ -61,6 +63,10 @@ class ChainPrinter:
         self._session = session
         self._plan = replace(chosen.plan, deadline=_deadline(session.limits))
         names = {topic.name for topic in session.topics}
+        regex = session.request.regex
+        if regex is not None and chosen.dead_letters is not None:
+            # Topics that come later are read, too.
+            names |= {name for name in (chosen.dead_letters,) if re.fullmatch(regex, name)}
         self.policy = policy_of(session.env, chosen, open_log(session.store), names)
         self._needs = self._find_needs()
         self._transforms: dict[int, Transform] = {}
@@ -72,6 +78,12 @@ class ChainPrinter:
         """Start the first chain, so that what is wrong with it is said at once."""
         if reader.tracks:
             self._transform(reader.tracks[0])
+        is_aggregate = any(step.module.is_aggregate for step in self._plan.steps)
+        if is_aggregate and len(reader.tracks) > 1:
+            self._session.env.say(
+                "an aggregate has one accumulator a partition; for one of all: "
+                "dataflare consume … | dataflare transform …"
+            )
         session = self._session
         program = session.output.program
         is_parallel = self._plan.is_stateless and core_count() > 1 and program is not None
@@ -260,11 +272,7 @@ class ChainPrinter:
         """Return what the output shows beside keys and values."""
         session = self._session
         stops_inside = session.left is not None and session.request.consumer is not None
-        return needs_of(
-            session.output.program,
-            is_csv=(session.request.output or "").lower() == "csv",
-            is_exact=session.looks_into_records or stops_inside,
-        )
+        return EVERYTHING if session.looks_into_records or stops_inside else session.output.needs
 
 
 def _time_of(run: "Run", offset: int) -> int:

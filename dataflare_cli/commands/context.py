@@ -77,6 +77,7 @@ class Environment:
         # Options of the command that a setting gave, not the command line.
         self.from_settings: set[str] = set()
         self._settings: Settings | None = None
+        self._has_left_line = False
         self._store: Store | None = None
 
     # ---------------------------------------------------------------- settings
@@ -192,6 +193,12 @@ class Environment:
 
         self.tell(clean(text, keep="\n"))
 
+    def leave_line(self) -> None:
+        """Begin a new line, once: a terminal shows ^C where the cursor is."""
+        if self.stderr_is_terminal and not self._has_left_line:
+            self._has_left_line = True
+            self.tell("")
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is destroyed; return only if that is what is wanted.
 
@@ -262,6 +269,7 @@ def boundary(env: Environment, act: Callable[[], int]) -> int:
     except MemoryError:
         return _report(env, Unreachable("memory", "the operating system gives no more of it"))
     except KeyboardInterrupt:
+        env.leave_line()
         return ExitCode.INTERRUPTED
     except Terminated:
         return ExitCode.TERMINATED

@@ -7,7 +7,7 @@ importer is checked by that importer (`text.inputs`).
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,14 @@ from dataflare_cli.model import (
     Headers,
     Partitioner,
 )
-from dataflare_cli.stream.ingest import Ingest
+from dataflare_cli.stream.ingest import BadRecord, Ingest
 from dataflare_cli.text.time import parse_moment
 from dataflare_cli.text.units import parse_bytes
 
 INPUT_FORMATS = ("lines", "records", "csv", "tsv", "json-array", "kcat", "rpk", "kafka-console")
 STDIN = Path("-")
+# More are counted, not shown: a wrong separator is wrong on every line.
+BAD_LINES_SHOWN = 10
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 _SECONDS_DIGITS = 10
 _T = TypeVar("_T")
@@ -282,3 +284,18 @@ def choose(name: str, text: str, choices: Mapping[str, _T]) -> _T:
     if text.lower() not in found:
         raise UsageError(f"{name}: {text!r} is not one of {', '.join(choices)}")
     return found[text.lower()]
+
+
+def bad_lines(env: Environment) -> Callable[[BadRecord], None]:
+    """Return what tells of records that can't be read, of the first ones."""
+    count = 0
+
+    def tell(bad: BadRecord) -> None:
+        nonlocal count
+        count += 1
+        if count <= BAD_LINES_SHOWN:
+            env.warn(f"{bad.source}, line {bad.line}: {bad.problem}")
+        elif count == BAD_LINES_SHOWN + 1:
+            env.warn("further bad lines are counted, not shown")
+
+    return tell

@@ -1,5 +1,6 @@
 """`dataflare produce`: lines, files or formatted input into a topic."""
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,10 @@ from dataflare_cli.catalog import Catalog, check_name, partition_id_of
 from dataflare_cli.commands.chain_options import ChainOptions, choose_chain
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.input_options import (
+    STDIN,
     InputOptions,
     choose,
+    opened_input,
     parse_timestamp,
     plan_text,
     read_bytes,
@@ -30,6 +33,7 @@ from dataflare_cli.stream.ingest import IngestOptions
 from dataflare_cli.text.time import parse_duration
 
 if TYPE_CHECKING:
+    from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.store import Durability
 
 DURABILITIES: "dict[str, Durability]" = {"full": "full", "relaxed": "relaxed"}
@@ -134,7 +138,7 @@ def produce(env: Environment, request: Request) -> None:
     store = env.open_store(create=request.create, durability=durability)
     catalog = Catalog(store)
     chosen = choose_chain(env, request, lambda: catalog)
-    topic = _find_topic(catalog, request)
+    topic = _find_topic(env, catalog, request, chosen)
     text = options.text
     if request.partition is not None:
         partition_id_of(topic, request.partition)  # NotFound, with what there is
@@ -194,7 +198,9 @@ def _refuse_contradictions(request: Request) -> None:
         raise UsageError("--keep-partitions needs an --input format that has partitions")
 
 
-def _find_topic(catalog: Catalog, request: Request) -> Topic:
+def _find_topic(
+    env: Environment, catalog: Catalog, request: Request, chosen: "Chosen | None"
+) -> Topic:
     try:
         return catalog.topic(request.topic)
     except NotFound as exc:
@@ -202,10 +208,32 @@ def _find_topic(catalog: Catalog, request: Request) -> Topic:
             meant = f"{exc.hint}; " if exc.suggestions else ""
             exc.hint = f"{meant}--create makes it, dataflare topic list shows all"
             raise
+    _refuse_before_creating(env, request, chosen)
     try:
         return catalog.create_topic(request.topic, TopicSpec())
     except AlreadyExists:  # another producer was first
         return catalog.topic(request.topic)
+
+
+def _refuse_before_creating(env: Environment, request: Request, chosen: "Chosen | None") -> None:
+    """Refuse what is bound to fail, so that it leaves no topic behind.
+
+    Raises:
+        NotFound, Unreachable, InitFailed, …: what would be raised later.
+    """
+    if request.partition:
+        raise NotFound(
+            "partition",
+            f"{request.topic}-{request.partition}",
+            hint="--create makes a topic with partition 0 only; "
+            f"dataflare topic create {request.topic} -p {request.partition + 1} makes more",
+        )
+    for path in request.file or ():
+        if path != STDIN and not os.access(path, os.R_OK):
+            with opened_input(env, path):
+                pass  # it says why
+    if chosen is not None:
+        chosen.plan.start()
 
 
 def _compression(request: Request, topic: Topic) -> Codec:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from dataflare_cli.commands.chain_options import finish_policy, policy_of
 from dataflare_cli.commands.context import Environment, Terminated
-from dataflare_cli.commands.input_options import STDIN, input_bytes, opened_input, take_input
+from dataflare_cli.commands.input_options import (
+    STDIN,
+    bad_lines,
+    input_bytes,
+    opened_input,
+    take_input,
+)
 from dataflare_cli.commands.progress import Progress
 from dataflare_cli.errors import (
     DataError,
@@ -19,7 +25,7 @@ from dataflare_cli.errors import (
     UsageError,
 )
 from dataflare_cli.model import MIB, OFFSET_MAX, Topic
-from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
+from dataflare_cli.stream.ingest import Ingest, IngestOptions
 from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
 
 if TYPE_CHECKING:
@@ -29,8 +35,6 @@ if TYPE_CHECKING:
     from dataflare_cli.stream.failures import FailurePolicy
     from dataflare_cli.stream.stage import Stage
 
-# More are counted, not shown: a wrong separator is wrong on every line.
-BAD_LINES_SHOWN = 10
 SPANS_SHOWN = 4
 
 
@@ -56,7 +60,7 @@ class Session:
         )
         self.policy: FailurePolicy | None = None
         self.stage = None if chosen is None else self._make_stage(chosen)
-        self.ingest = Ingest(self.writer, options, on_bad=self._report_bad, stage=self.stage)
+        self.ingest = Ingest(self.writer, options, on_bad=bad_lines(env), stage=self.stage)
         self.progress = Progress(env, sum(input_bytes(path) for path in request.file or ()))
 
     def run(self) -> None:
@@ -83,10 +87,10 @@ class Session:
 
     def _make_stage(self, chosen: "Chosen") -> "Stage[tuple[int, bytearray]]":
         """Put SmartModules before the writer."""
+        from dataflare_cli.codec.program import Needs
         from dataflare_cli.log.facade import now
         from dataflare_cli.stream.lookback import stored_windows
         from dataflare_cli.stream.stage import Ends, Stage, pack_frames
-        from dataflare_cli.stream.transform import Needs
 
         log, topic, options = self.log, self.writer.topic, self.options
         self.policy = policy_of(self.env, chosen, log, {topic.name})
@@ -148,9 +152,8 @@ class Session:
             self.progress.clear()
         except (KeyboardInterrupt, Terminated):
             self.writer.interrupt()
-            # A terminal shows ^C where the cursor is.
-            line = "\n" if self.env.stderr_is_terminal else ""
-            self._say_stored(f"{line}interrupted: ")
+            self.env.leave_line()
+            self._say_stored("interrupted: ")
             raise
         except BaseException:
             # What was read before the trouble is good, and is stored.
@@ -175,22 +178,16 @@ class Session:
             self.log.tidy()
         except DataflareError as exc:
             self.env.detail(f"other topics were not trimmed: {exc}")
-        ingest, policy = self.ingest, self.policy
+        ingest, bad = self.ingest, None
         if ingest.bad_count:
-            raise PartialFailure(
+            bad = PartialFailure(
                 f"{ingest.bad_count} of {ingest.line_count} records were not stored",
                 failed=ingest.bad_count,
                 total=ingest.line_count,
                 hint=f"{self.writer.record_count} were",
             )
-        if policy is not None and self.stage is not None:
-            finish_policy(self.env, policy, self.stage.record_count)
-
-    def _report_bad(self, bad: BadRecord) -> None:
-        if self.ingest.bad_count <= BAD_LINES_SHOWN:
-            self.env.warn(f"{bad.source}, line {bad.line}: {bad.problem}")
-        elif self.ingest.bad_count == BAD_LINES_SHOWN + 1:
-            self.env.warn("further bad lines are counted, not shown")
+        record_count = 0 if self.stage is None else self.stage.record_count
+        finish_policy(self.env, self.policy, record_count, bad)
 
     def _after_commit(self, portion: Portion) -> None:
         self.progress.show(self.ingest.bytes_read, self.writer.record_count)

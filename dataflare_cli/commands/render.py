@@ -9,6 +9,7 @@ a key of them, or is a function of the row where the table shows something else.
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 Column = tuple[str, str | Callable[[Any], object]]
+
+# Cells up to this width are never broken: numbers with their units, short names.
+WHOLE = 12
 
 # C0, DEL and C1 command terminals, line separators break rows, and overrides of the
 # direction make a text read as another one.
@@ -46,18 +50,21 @@ def show_list(
 ) -> None:
     """Print rows in the format of -O; as a table, `empty` if there are none.
 
-    On a terminal that is too narrow, the columns in `spare` are left out, one by one.
+    On a terminal that is too narrow, texts are broken at spaces; where that is not enough,
+    the columns in `spare` are left out, one by one.
     """
     if output != "table":
         env.write(dump(list(rows), output))
     elif rows:
-        lines = table_lines(rows, columns)
+        width = env.width if env.stdout_is_terminal else None
+        lines = table_lines(rows, columns, width)
         left_out: list[str] = []
-        for header in spare if env.stdout_is_terminal else ():
-            if max(map(_width, lines)) <= env.width:
+        for header in spare:
+            if width is None or max(map(_width, lines)) <= width:
                 break
             left_out.append(header)
-            lines = table_lines(rows, [each for each in columns if each[0] not in left_out])
+            shown = [each for each in columns if each[0] not in left_out]
+            lines = table_lines(rows, shown, width)
         env.print("\n".join(lines))
     else:
         env.print(empty)
@@ -70,24 +77,82 @@ def show_one(
     output: str,
     *,
     rule: bool = False,
+    colon: str = ":",
 ) -> None:
-    """Print one thing in the format of -O; as a table, one `Key:Value` a line, then a rule."""
+    """Print one thing in the format of -O; as a table, one `Key:Value` a line, then a rule.
+
+    Fluvio has no blank after the colon; what Fluvio doesn't show may have one.
+    """
     if output != "table":
         env.write(dump(row, output))
         return
-    lines = [f"  {label}:{_cell(row, key)}" for label, key in fields]
+    lines = [f"  {label}{colon}{_cell(row, key)}" for label, key in fields]
+    if env.stdout_is_terminal:
+        lines = [part for line in lines for part in fold(line, env.width, indent="    ")]
     env.print("\n".join([*lines, "  -----------------"] if rule else lines))
 
 
-def table_lines(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
-    """Lay out Fluvio's borderless table: a blank around each cell, one more before a line."""
+def table_lines(
+    rows: Sequence[Row], columns: Sequence[Column], width: int | None = None
+) -> list[str]:
+    """Lay out Fluvio's borderless table: a blank around each cell, one more before a line.
+
+    Where it is wider than `width`, headers and cells are broken at spaces, as far as they can.
+    """
     cells = [[header for header, _ in columns]]
     cells += [[_cell(row, key) for _, key in columns] for row in rows]
     widths = [max(_width(line[place]) for line in cells) for place in range(len(columns))]
-    return [
-        " " + "".join(f" {text}{' ' * (width - _width(text))} " for text, width in padded).rstrip()
-        for padded in (zip(line, widths, strict=True) for line in cells)
+    if width is not None:
+        widths = _narrowed(cells, widths, width)
+    lines = []
+    for line in cells:
+        folded = [fold(text, most) for text, most in zip(line, widths, strict=True)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            padded = zip(parts, widths, strict=True)
+            text = "".join(f" {part}{' ' * (most - _width(part))} " for part, most in padded)
+            lines.append(" " + text.rstrip())
+    return lines
+
+
+def fold(text: str, width: int, *, indent: str = "") -> list[str]:
+    """Break a text at spaces into lines of that width; a word that is longer stays whole.
+
+    `indent` comes before all lines but the first.
+    """
+    if _width(text) <= width:
+        return [text]
+    margin = len(text) - len(text.lstrip(" "))
+    words = text[margin:].split(" ")
+    lines = [text[:margin] + words[0]]
+    for word in words[1:]:
+        if _width(lines[-1]) + 1 + _width(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return lines
+
+
+def _narrowed(cells: Sequence[Sequence[str]], widths: list[int], width: int) -> list[int]:
+    """Return widths of columns that fit, if words are short enough: headers give way first."""
+    widths = list(widths)
+    words = [max(_longest_word(line[place]) for line in cells) for place in range(len(widths))]
+    bodies = [
+        max((_width(line[place]) for line in cells[1:]), default=0) for place in range(len(widths))
     ]
+    least = [max(word, min(body, WHOLE)) for word, body in zip(words, bodies, strict=True)]
+    # A header of two words above narrow cells costs columns for nothing; then the widest texts.
+    for floors in ([*map(max, words, bodies)], least):
+        for place in sorted(range(len(widths)), key=lambda each: -widths[each]):
+            excess = sum(each + 2 for each in widths) - width
+            if excess > 0:
+                widths[place] = max(min(floors[place], widths[place]), widths[place] - excess)
+                parts = [fold(line[place], widths[place]) for line in cells]
+                widths[place] = max(_width(part) for each in parts for part in each)
+    return widths
+
+
+def _longest_word(text: str) -> int:
+    return max(map(_width, text.split(" ")))
 
 
 def dump(value: object, output: str) -> bytes:

@@ -18,12 +18,13 @@ _Request = TypeVar("_Request")
 
 def option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word for it
     """Describe an option; stands in `Annotated` beside the field's type."""
-    return typer.Option(*names, help=help, **more)
+    # Files are opened by those who say what is wrong with them.
+    return typer.Option(*names, help=help, readable=False, **more)
 
 
 def argument(*, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word for it
     """Describe a positional argument; stands in `Annotated` beside the field's type."""
-    return typer.Argument(help=help, **more)
+    return typer.Argument(help=help, readable=False, **more)
 
 
 def command_of(

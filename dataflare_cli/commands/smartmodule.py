@@ -1,5 +1,6 @@
 """`dataflare smartmodule`: which SmartModules there are, and what they are."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from dataflare_cli.commands.smartmodule_rows import (
     builtin_rows,
     module_row,
     show_module,
+    used_name,
 )
 from dataflare_cli.commands.smartmodule_test import command as test_command
 from dataflare_cli.commands.stored import (
@@ -39,7 +41,7 @@ from dataflare_cli.errors import (
     UsageError,
 )
 from dataflare_cli.log.bells import CATALOG_BELL, ring
-from dataflare_cli.model import DEDUP_FILTER
+from dataflare_cli.model import DEDUP_FILTER, SmartModuleKind
 from dataflare_cli.text.units import format_bytes
 
 if TYPE_CHECKING:
@@ -86,18 +88,24 @@ def create(
     env = environment(ctx)
     from dataflare_cli.smartmodule.registry import described
 
-    found, about = _read_source(env, wasm_file, package)
+    found, about = _read_source(env, name, wasm_file, package)
     stored_name = _stored_name(name, about)
     module = described(stored_name, found, about)
     if dry_run:
         _show_what_would_be(env, stored_name, no_replace=no_replace)
         return
     store = env.open_store(create=True)
+    if module.kind != SmartModuleKind.FILTER:
+        _refuse_used(Catalog(store), module)
     before = Catalog(store).put_smartmodule(module, found.wasm, replace=not no_replace)
     ring(store.path, CATALOG_BELL)
-    env.print(f'smartmodule "{stored_name}" has been created.')
-    if before is not None and before.sha256 != module.sha256:
+    is_another = before is not None and before.sha256 != module.sha256
+    verb = "replaced" if is_another else "created"
+    env.print(f'smartmodule "{stored_name}" has been {verb}.')
+    if before is not None and is_another:
         env.say(f"it took the place of one with the SHA-256 {before.sha256}")
+    if before is None:
+        _note_shadow(env, stored_name, about)
 
 
 @app.command(name="list")
@@ -125,12 +133,14 @@ def list_(
     env = environment(ctx)
     if builtin:
         rows = [row for row in builtin_rows() if filter_ is None or filter_ in row["name"]]
-        show_list(env, rows, BUILTIN_COLUMNS, output, empty="no smartmodules", spare=("SIZE",))
+        show_list(env, rows, BUILTIN_COLUMNS, output, empty="no smartmodules")
         return
     store = existing_store(env, read_only=True)
     stored = [] if store is None else Catalog(store).smartmodules()
     rows = [
-        module_row(module) for module in stored if filter_ is None or filter_ in module.shown_name
+        row
+        for row in map(module_row, stored)
+        if filter_ is None or filter_ in row["shown_name"] or filter_ in used_name(row)
     ]
     show_list(env, rows, COLUMNS, output, empty="no smartmodules", spare=("CREATED", "KIND"))
 
@@ -146,7 +156,7 @@ def describe(
       dataflare smartmodule describe my-group/my-filter@^0.1 -O json
     """
     env = environment(ctx)
-    show_module(env, _find(env, smartmodule), output)
+    _show_named(env, smartmodule, output)
 
 
 @app.command()
@@ -158,7 +168,7 @@ def inspect(
 ) -> None:
     """Tell of any WASM file, or of a SmartModule, what it is: kind, ABI, imports, memory, SDK.
 
-    Fields of -O json: name, origin, package, kind, generation, abi_version, has_init,
+    Fields of -O json: name, origin, package, version, kind, generation, abi_version, has_init,
     has_look_back, stateless, imports, exports, memory_bytes, memory_bytes_max, params, summary,
     size_bytes, sha256, sdk, output_freed.
 
@@ -169,8 +179,10 @@ def inspect(
     from dataflare_cli.smartmodule.registry import read_module
 
     path = env.cwd / target
-    is_file = path.is_file() or target.endswith(".wasm")
-    show_module(env, read_module(path) if is_file else _find(env, target), output)
+    if path.is_file() or target.endswith(".wasm"):
+        show_module(env, read_module(path), output)
+    else:
+        _show_named(env, target, output)
 
 
 @app.command()
@@ -291,7 +303,7 @@ def lock(
 
 
 def _read_source(
-    env: Environment, wasm_file: Path | None, directory: Path | None
+    env: Environment, name: str | None, wasm_file: Path | None, directory: Path | None
 ) -> "tuple[Found, Package | None]":
     from dataflare_cli.smartmodule.package import find_built, read_package_file
     from dataflare_cli.smartmodule.registry import read_module
@@ -302,8 +314,28 @@ def _read_source(
     if wasm_file is not None:
         return read_module(env.cwd / wasm_file), about
     if directory is None or about is None:
-        raise UsageError("which module?", hint="--wasm-file FILE, or --package DIRECTORY")
+        raise UsageError("which module?", hint=_where_it_is(env, name))
     return read_module(find_built(env.cwd / directory, about.name)), about
+
+
+def _where_it_is(env: Environment, name: str | None) -> str:
+    """Return how to say which module: a file in the place of the name is likely what is meant."""
+    place = Path(name or "")
+    if name and (place.suffix == ".wasm" or (env.cwd / place).is_file()):
+        words = ["dataflare", "smartmodule", "create", place.stem, "--wasm-file", name]
+        return shlex.join(words)
+    return "--wasm-file FILE, or --package DIRECTORY"
+
+
+def _note_shadow(env: Environment, stored_name: str, about: "Package | None") -> None:
+    """Say so where a name that meant a built-in module means another one now."""
+    from dataflare_cli.smartmodule.builtin import GROUP, builtin_names
+
+    taken = {stored_name, stored_name if about is None else about.name}
+    for name in sorted(taken.intersection(builtin_names())):
+        env.say(
+            f'"{name}" means this one from now on; the built-in SmartModule is "{GROUP}/{name}"'
+        )
 
 
 def _stored_name(name: str | None, about: "Package | None") -> str:
@@ -324,6 +356,18 @@ def _find(env: Environment, name: str) -> "Found":
     from dataflare_cli.smartmodule.registry import Registry
 
     return Registry(lambda: quiet_catalog(env)).resolve(name)
+
+
+def _show_named(env: Environment, name: str, output: str) -> None:
+    """Show what a name means, and what is known of its package."""
+    from dataflare_cli.smartmodule.registry import STORED
+
+    found = _find(env, name)
+    package = None
+    if found.origin == STORED and (catalog := quiet_catalog(env)) is not None:
+        same = [each for each in catalog.smartmodules() if each.sha256 == found.sha256]
+        package = next((each.package for each in same if each.shown_name == found.name), None)
+    show_module(env, found, output, package)
 
 
 def _show_what_would_be(env: Environment, name: str, *, no_replace: bool) -> None:
@@ -349,7 +393,7 @@ def _delete(env: Environment, name: str, *, dry_run: bool) -> None:
 
 
 def _refuse_used(catalog: Catalog, module: "SmartModule") -> None:
-    """Refuse to delete what a topic needs for every record that is written to it."""
+    """Refuse to take away what a topic needs for every record that is written to it."""
     from dataflare_cli.smartmodule.registry import STORED, Registry
 
     for topic in catalog.topics():

@@ -7,7 +7,7 @@ An option that was left out may be in a variable, as smdk has them: SMDK_SM_TYPE
 import os
 import pwd
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ class GenerateRequest:
         option(
             "--sdk",
             metavar="|".join(SDKS),
-            help="Fluvio's SDK, dataflare's, or WebAssembly text (fluvio)",
+            help="Fluvio's SDK, dataflare's, or WebAssembly text: filter and map only (fluvio)",
         ),
     ] = None
     with_params: Annotated[
@@ -235,6 +235,12 @@ def build(env: Environment, request: BuildRequest) -> None:
     # To Typer what follows -- is an argument like any other; but no directory looks like one.
     directory = words.pop(0) if words and not words[0].startswith("-") else "."
     place = env.cwd / directory
+    if place.is_file():
+        home = shlex.join(["dataflare", "smartmodule", "build", str(Path(directory).parent)])
+        raise UsageError(
+            f"{directory} is a file; what is built is a project, by its directory",
+            hint=home.removesuffix(" ."),
+        )
     if not place.is_dir():
         raise NotFound("directory", directory, hint="dataflare smartmodule generate NAME makes one")
     built = _built(env, request, place, words)
@@ -295,6 +301,8 @@ def _by_cargo(env: Environment, request: BuildRequest, place: Path, words: list[
     if is_verbose:
         env.warn(f"taken: {toolchain}")
         env.warn(shown(command, variables, env.environ))
+    if toolchain.builds_std and not _has_std(place, target, request.release, env.environ):
+        env.say("the first build compiles Rust's standard library, too: 20 s to 2 min, once here")
     with _stderr(env) as stderr:
         built = run_cargo(command, variables, cwd=place, stderr=stderr)
     if not built:
@@ -303,6 +311,15 @@ def _by_cargo(env: Environment, request: BuildRequest, place: Path, words: list[
             hint=f'{MANIFEST} has to say it: [lib] crate-type = ["cdylib"]',
         )
     return built
+
+
+def _has_std(place: Path, target: str, profile: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether cargo seems to have left a standard library there, of a build before."""
+    directories = [above / "target" for above in (place, *place.resolve().parents)]
+    if environ.get("CARGO_TARGET_DIR"):
+        directories = [place / environ["CARGO_TARGET_DIR"]]
+    kept = Path(target) / ("debug" if profile == "dev" else profile) / "deps"
+    return any(any((each / kept).glob("libstd-*.rlib")) for each in directories)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
+from msgspec.structs import replace
 
 from dataflare_cli.commands.chain_options import read_limits
 from dataflare_cli.commands.context import Environment
@@ -28,6 +29,7 @@ from dataflare_cli.errors import (
 if TYPE_CHECKING:
     from dataflare_cli.commands.smartmodule_test import Request
     from dataflare_cli.model import Record
+    from dataflare_cli.smartmodule.fixtures.compare import Outcome
     from dataflare_cli.smartmodule.fixtures.parse import Fixture, TopicInput
     from dataflare_cli.smartmodule.fixtures.runner import Bench, FileRun, Verdict
 
@@ -130,13 +132,17 @@ class Tests:
     def _updated(self, run: "FileRun", verdicts: "list[Verdict]") -> "Iterable[Verdict]":
         """Write what came out of tests that fail into their file, and run them again."""
         from dataflare_cli.smartmodule.fixtures.runner import FileRun
-        from dataflare_cli.smartmodule.fixtures.update import rewrite, store
+        from dataflare_cli.smartmodule.fixtures.update import left_alone, rewrite, store
 
-        failed = {
-            each.case.index: each.outcome
-            for each in verdicts
-            if each.outcome is not None and each.is_updatable
-        }
+        failed: dict[int, Outcome] = {}
+        for place, each in enumerate(verdicts):
+            if each.outcome is None or not each.is_updatable:
+                continue
+            reason = left_alone(each.case.expect, each.outcome)
+            if reason is None:
+                failed[each.case.index] = each.outcome
+            else:
+                verdicts[place] = replace(each, problems=(*each.problems, reason))
         if not failed:
             return verdicts
         fixture = store(run.fixture, rewrite(run.fixture, failed))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.render import Column, show_one, table_lines
 from dataflare_cli.commands.stored import shown_time
-from dataflare_cli.model import SmartModule
+from dataflare_cli.model import Package, SmartModule
 from dataflare_cli.text.units import format_bytes
 
 if TYPE_CHECKING:
@@ -32,8 +32,17 @@ def _default_text(row: dict[str, Any]) -> str:
     return "" if row["default"] is None else str(row["default"])
 
 
+def used_name(row: dict[str, Any]) -> str:
+    """Return what tables call a stored module: its package, unless it has a name of its own."""
+    package, name = row["package"], str(row["name"])
+    # As `package.store_name` names them where nobody says otherwise.
+    if package is not None and name == "{name}-{group}-{version}".format_map(package):
+        return str(row["shown_name"])
+    return name
+
+
 COLUMNS: tuple[Column, ...] = (
-    ("SMARTMODULE", "shown_name"),
+    ("SMARTMODULE", used_name),
     ("SIZE", lambda row: format_bytes(row["size_bytes"])),
     ("KIND", "kind"),
     ("CREATED", lambda row: shown_time(row["created_ms"])),
@@ -44,9 +53,12 @@ BUILTIN_COLUMNS: tuple[Column, ...] = (
     ("SIZE", lambda row: format_bytes(row["size_bytes"])),
     ("SUMMARY", "summary"),
 )
+# Not shown where nothing is known.
+IF_KNOWN = ("Version", "Summary")
 FIELDS: tuple[Column, ...] = (
     ("Name", "name"),
     ("Package", lambda row: row["package"] or "none"),
+    ("Version", "version"),
     ("Summary", "summary"),
     ("Kind", "kind"),
     ("ABI", _abi_text),
@@ -115,23 +127,35 @@ def event_row(event: str, module: SmartModule) -> dict[str, Any]:
     return {"event": event, "at_ms": time.time_ns() // 1_000_000, "smartmodule": module_row(module)}
 
 
-def show_module(env: Environment, found: "Found", output: str) -> None:
-    """Print what a module is, in the format of -O."""
+def show_module(
+    env: Environment, found: "Found", output: str, package: "Package | None" = None
+) -> None:
+    """Print what a module is, in the format of -O; `package` is what it was stored as."""
     from dataflare_cli.smartmodule.inspection import inspect as look
 
-    row = _inspection_row(found, look(found.name, found.wasm))
-    show_one(env, row, FIELDS, output, rule=True)
-    if output == "table" and row["params"]:
-        env.print("\n".join(table_lines(row["params"], PARAM_COLUMNS)))
+    row = _inspection_row(found, look(found.name, found.wasm), package)
+    params = row["params"]
+    fields = [each for each in FIELDS if each[0] not in IF_KNOWN or row[each[0].lower()]]
+    show_one(env, row, fields, output, rule=bool(params), colon=": ")
+    if output == "table" and params:
+        width = env.width if env.stdout_is_terminal else None
+        env.print("\n".join(table_lines(params, PARAM_COLUMNS, width)))
 
 
-def _inspection_row(found: "Found", seen: "Inspection") -> dict[str, Any]:
+def _inspection_row(
+    found: "Found", seen: "Inspection", package: "Package | None"
+) -> dict[str, Any]:
     import msgspec
 
-    package = found.name if "/" in found.name and found.origin == "stored" else None
-    return {
+    from dataflare_cli.smartmodule.sections import read_metadata
+
+    row = {
         "name": found.name,
         "origin": found.origin,
-        "package": package,
+        "package": None if package is None else package.full_name,
         **msgspec.to_builtins(seen._asdict()),
     }
+    # Modules of Fluvio's SDK say nothing of themselves; their package does.
+    row["summary"] = row["summary"] or ("" if package is None else package.description)
+    version = read_metadata(found.wasm).version if package is None else package.version
+    return {**row, "version": version or None}

@@ -12,10 +12,11 @@ from dataflare_cli.commands.chain_options import (
     read_limits,
     read_lookback,
     read_params,
+    single_module_options,
 )
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.request import argument, command_of, option
-from dataflare_cli.commands.stored import quiet_catalog
+from dataflare_cli.commands.stored import counted, quiet_catalog
 from dataflare_cli.errors import ModuleFailed, UsageError
 from dataflare_cli.text.files import read_file
 
@@ -157,7 +158,7 @@ def _refuse_misplaced(env: Environment, request: Request, *, is_single: bool) ->
         "--verbose": request.verbose,
         "--record": bool(request.record),
         **_modules(request),
-        **_of_one_module(request),
+        **single_module_options(request),
         "--aggregate-initial": request.aggregate_initial is not None,
     }.items():
         if is_given:
@@ -174,16 +175,6 @@ def _modules(request: Request) -> dict[str, bool]:
         "--package-path": request.package_path is not None,
         "--transforms": request.transforms is not None,
         "--transforms-line": bool(request.transforms_line),
-    }
-
-
-def _of_one_module(request: Request) -> dict[str, bool]:
-    return {
-        "--params": bool(request.params),
-        "--param-env": bool(request.param_env),
-        "--param-file": bool(request.param_file),
-        "--lookback-last": request.lookback_last is not None,
-        "--lookback-age": request.lookback_age is not None,
     }
 
 
@@ -211,7 +202,7 @@ def _run_once(env: Environment, request: Request) -> None:
     )
     outcome = run_chain(job, log=lambda module, text: env.say(f"{module}: {text}"))
     if request.verbose:
-        env.print(f"{len(outcome.records)} records outputted")
+        env.print(f"{counted(len(outcome.records), 'record')} outputted")
     formatter = make_formatter(
         FormatOptions(key_value=request.key_value, terminal=env.stdout_is_terminal)
     )
@@ -231,7 +222,7 @@ def _choose_steps(env: Environment, request: Request) -> "list[StepSpec]":
     if len(given) > 1:
         raise UsageError(f"{', '.join(given)} can't be used together")
     if request.transforms is not None or request.transforms_line:
-        for name, is_given in _of_one_module(request).items():
+        for name, is_given in single_module_options(request).items():
             if is_given:
                 raise UsageError(
                     f"{name} is for a single module",

@@ -76,7 +76,16 @@ COLUMNS: tuple[Column, ...] = (
     ("REASON", lambda row: row["status"]["reason"]),
 )
 # Fluvio's, and hardly ever other than here: the first to go where a terminal is narrow.
-SPARE = ("REASON", "STATUS", "DEDUPLICATION", "REPLICAS", "TYPE", "COMPRESSION")
+SPARE = (
+    "REASON",
+    "STATUS",
+    "DEDUPLICATION",
+    "REPLICAS",
+    "TYPE",
+    "COMPRESSION",
+    "RETENTION TIME",
+    "LAST RECORD",
+)
 FIELDS: tuple[Column, ...] = (
     ("Name", "name"),
     ("Type", "type"),

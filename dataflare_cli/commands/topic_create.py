@@ -57,7 +57,10 @@ CompressionOption = Annotated[
 ]
 
 DedupOption = Annotated[
-    bool, option("--dedup", help="Leave out records whose value was among the last ones")
+    bool,
+    option(
+        "--dedup", help="Leave out records whose value was among the last ones of their partition"
+    ),
 ]
 DedupCountOption = Annotated[
     int | None,
@@ -158,6 +161,11 @@ def create(env: Environment, request: Request) -> None:
         _accept(env, catalog.topic(name), given)
     else:
         env.print(f'topic "{name}" created')
+        if spec.deduplication is not None and spec.partitions > 1:
+            env.say(
+                "each partition leaves out its own duplicates: "
+                "give equal records equal keys, so that they meet"
+            )
 
 
 def _check_filter(catalog: Catalog | None, spec: TopicSpec) -> None:

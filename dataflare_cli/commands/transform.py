@@ -20,6 +20,7 @@ from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.input_options import (
     STDIN,
     InputOptions,
+    bad_lines,
     opened_input,
     parse_timestamp,
     plan_text,
@@ -35,7 +36,7 @@ from dataflare_cli.commands.output_options import (
 from dataflare_cli.commands.request import argument, command_of
 from dataflare_cli.commands.stored import quiet_catalog
 from dataflare_cli.errors import PartialFailure
-from dataflare_cli.stream.ingest import BadRecord, Ingest, IngestOptions
+from dataflare_cli.stream.ingest import Ingest, IngestOptions
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.smart import Outputs
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from dataflare_cli.stream.writer import Portion
     from dataflare_cli.text.formats import Formatter
 
-BAD_LINES_SHOWN = 10
 _UNLIMITED = 0xFFFFFFFF
 
 
@@ -91,10 +91,11 @@ class _Session:
     def __init__(self, env: Environment, request: Request, dead_letters: str | None) -> None:
         self.env, self.request = env, request
         self._dead_letters = dead_letters
-        chosen = choose_chain(env, request, self._catalog) or self._nothing()
-        self.policy = self._policy(chosen)
         catalog = self._catalog() if request.table_format is not None else None
         table_format = None if catalog is None else find_table_format(catalog, request.table_format)
+        module = None if table_format is None else table_format.smartmodule
+        chosen = choose_chain(env, request, self._catalog, module=module) or self._nothing()
+        self.policy = self._policy(chosen)
         self.formatter: Formatter = formatter_of(env, request, "", table_format)
         self.stage = self._stage(chosen)
         text = plan_text(request)
@@ -102,7 +103,7 @@ class _Session:
         self.options = IngestOptions(
             text=text, timestamp_ms=None if stamp is None else parse_timestamp(stamp)
         )
-        self.ingest = Ingest(self, self.options, on_bad=self._report_bad, stage=self.stage)
+        self.ingest = Ingest(self, self.options, on_bad=bad_lines(env), stage=self.stage)
 
     def take(self, handle: int, name: str) -> None:
         """Read one input to its end."""
@@ -126,14 +127,14 @@ class _Session:
         Raises:
             PartialFailure: something was.
         """
-        ingest = self.ingest
+        ingest, bad = self.ingest, None
         if ingest.bad_count:
-            raise PartialFailure(
+            bad = PartialFailure(
                 f"{ingest.bad_count} of {ingest.line_count} records could not be read",
                 failed=ingest.bad_count,
                 total=ingest.line_count,
             )
-        finish_policy(self.env, self.policy, self.stage.record_count)
+        finish_policy(self.env, self.policy, self.stage.record_count, bad)
 
     # ------------------------------------------------------------------- a target
 
@@ -166,13 +167,12 @@ class _Session:
 
     def _stage(self, chosen: Chosen) -> "Stage[bytes | Record]":
         from dataflare_cli.stream.stage import Ends, Stage
-        from dataflare_cli.stream.transform import needs_of
 
         return Stage(
             chosen.plan,
             self.policy,
             topic="",
-            needs=needs_of(self.formatter.program, is_csv=self.request.output == "csv"),
+            needs=self.formatter.needs,
             stored=None,
             ends=Ends(self._make, self._deliver),
         )
@@ -202,12 +202,6 @@ class _Session:
     def _say_problems(self) -> None:
         for problem in self.formatter.take_problems():
             self.env.warn(problem)
-
-    def _report_bad(self, bad: BadRecord) -> None:
-        if self.ingest.bad_count <= BAD_LINES_SHOWN:
-            self.env.warn(f"{bad.source}, line {bad.line}: {bad.problem}")
-        elif self.ingest.bad_count == BAD_LINES_SHOWN + 1:
-            self.env.warn("further bad lines are counted, not shown")
 
 
 command = command_of(Request, transform)

@@ -29,6 +29,7 @@ from dataflare_cli.config.table import (
     profile_name,
 )
 from dataflare_cli.errors import ConfigError, NotFound, Unreachable
+from dataflare_cli.text.files import replace_file
 
 TREE_FILE = "dataflare.toml"
 FILE_BYTES_MAX = 64 * 1024
@@ -122,12 +123,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raw = file.read(FILE_BYTES_MAX + 1)
     if len(raw) > FILE_BYTES_MAX:
         raise ConfigError(str(path), f"is larger than {FILE_BYTES_MAX} bytes")
-    import tomllib
+    from dataflare_cli.text.tomltext import read_toml
 
-    try:
-        return tomllib.loads(raw.decode())
-    except (ValueError, RecursionError) as exc:  # tomllib's and Unicode's errors are ValueErrors
-        raise ConfigError(str(path), f"is not valid TOML: {exc}") from exc
+    return read_toml(raw, str(path))
 
 
 def _table_of(raw: object, what: str) -> dict[str, Any]:
@@ -216,17 +214,4 @@ class UserFile:
         text = "# Written by `dataflare config` and `dataflare profile`.\n" + tomli_w.dumps(table)
         # A link is followed, so that a file kept in a dotfiles repository stays there.
         target = self.path.resolve()
-        draft = target.with_name(f"{target.name}.{os.getpid()}.new")
-        try:
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(handle)
-                draft.replace(target)
-            except BaseException:
-                draft.unlink()
-                raise
-        except OSError as exc:
-            raise Unreachable(str(self.path), exc.strerror or str(exc)) from exc
+        replace_file(target, text.encode(), str(self.path), is_private=True, is_durable=True)

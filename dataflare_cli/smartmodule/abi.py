@@ -32,6 +32,7 @@ VERSION = 22
 AGGREGATE_VERSIONS = (22, 21, 20)
 AGGREGATE_VERSION_OLDEST = 17
 STRING_BYTES_MAX = 32_767
+PARAMS_MAX = 65_535
 
 _JOIN_FIRST, _PARAMS_LAST, _LOOKBACK_FIRST, _AGE_FIRST, _TIMESTAMP_FIRST = 16, 22, 20, 21, 22
 _I64, _U64, _U32, _U16 = (struct.Struct(">" + each) for each in "qQIH")
@@ -93,9 +94,10 @@ class RuntimeFault(NamedTuple):
     key: bytes | None
     value: bytes
 
-    def render(self) -> str:
-        """Return what Fluvio prints of it."""
-        return f"{self.hint}\n\nSmartModule Info: \n    Type: {self.kind}\n{self.place()}"
+    def render(self, *, shows_data: bool = True) -> str:
+        """Return what Fluvio prints of it; without key and value if they are not to be shown."""
+        place = self.place() if shows_data else f"    Offset: {self.offset}"
+        return f"{self.hint}\n\nSmartModule Info: \n    Type: {self.kind}\n{place}"
 
     def place(self) -> str:
         """Return the lines that say where."""
@@ -132,8 +134,10 @@ def encode_params(params: Mapping[str, str], lookback: Lookback | None, version:
     """Encode parameters, keys ascending, and the look-back where a version has it.
 
     Raises:
-        UsageError: a text that is longer than modules can read.
+        UsageError: a text that is longer than modules can read, or more than they count.
     """
+    if len(params) > PARAMS_MAX:
+        raise UsageError(f"{len(params)} parameters: a SmartModule has {PARAMS_MAX} at most")
     parts = [_U16.pack(len(params))]
     for key, value in sorted(params.items()):
         parts += (_string(key, key), _string(value, key))

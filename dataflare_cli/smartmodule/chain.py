@@ -15,6 +15,7 @@ Invariants
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from dataflare_cli.codec.engine import Bytes
@@ -29,6 +30,13 @@ _COUNT_BYTES = 4
 # After a failure so many records are tried at once, then twice as many: where failures are
 # frequent, each one costs a call.
 RETRY_RECORDS = 64
+# Of one call, unless one record is all it was given: limits a record are large, a call has many.
+CALL_RECORDS_MAX = 4_000_000
+CALL_BYTES_MAX = 256 << 20
+# Of a record beside its key and value, and of what stands around all records of a call.
+_HEAD_BYTES_MAX = 64
+# Of what the instances of a module print, as many as there may be.
+LOG_CHARS_MAX = 64 * 1024
 
 
 class Step(NamedTuple):
@@ -72,7 +80,11 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a window: the last module's records, and at which records one failed."""
+    """What became of a window: the last module's records, and at which records one failed.
+
+    A record that several modules failed at, or one at several of what it was made into, has
+    one failure: the first.
+    """
 
     raw: Bytes
     record_count: int
@@ -89,12 +101,14 @@ class Chain:
         limits: GuestLimits,
         deadline: Deadline | None = None,
         goes_on: bool = False,
+        hides_data: bool = False,
         initial: bytes = b"",
         log: Callable[[str, str], None] = lambda _module, _text: None,
     ) -> None:
         """Start every module, in order.
 
         `initial` is the accumulator that aggregates begin with; `log` gets what modules print.
+        With `hides_data` the texts of failures are without keys and values.
         At the deadline everything ends with its text, as a TimedOut.
 
         Raises:
@@ -102,7 +116,8 @@ class Chain:
         """
         bounds = Bounds(limits, deadline)
         self._links = [
-            _Link(step, bounds, goes_on=goes_on, initial=initial, log=log) for step in steps
+            _Link(step, bounds, goes_on=goes_on, hides_data=hides_data, initial=initial, log=log)
+            for step in steps
         ]
         self.goes_on = goes_on
 
@@ -150,7 +165,10 @@ class Chain:
             else:
                 failures += failed
         failures.sort(key=lambda failure: failure.offset)
-        return Outcome(raw, count, failures)
+        first_of_each = [
+            next(same) for _, same in groupby(failures, key=lambda failure: failure.offset)
+        ]
+        return Outcome(raw, count, first_of_each)
 
     @property
     def fuel_used(self) -> int:
@@ -167,14 +185,17 @@ class _Link:
         bounds: Bounds,
         *,
         goes_on: bool,
+        hides_data: bool,
         initial: bytes,
         log: Callable[[str, str], None],
     ) -> None:
         self._step, self._bounds, self._goes_on = step, bounds, goes_on
-        self._log = log
+        self._log, self._hides_data = log, hides_data
         self.name = step.module.name
         self.accumulator = initial if step.module.is_aggregate else None
         self._fuel_before = 0
+        self._has_forgotten = False
+        self._log_left = LOG_CHARS_MAX
         self.instance = self._start()
 
     @property
@@ -215,8 +236,8 @@ class _Link:
         loaded = self._step.module
         output = self.instance.run(
             raw, window.base_offset, window.base_timestamp_ms, self.accumulator
-        ).raw
-        self._check_size(len(output), count)
+        )
+        self._check_size(output, count)
         try:
             found = window.check(output)
             tail = abi.decode_tail(
@@ -224,13 +245,8 @@ class _Link:
             )
         except (NotRecordsError, abi.MalformedError) as exc:
             raise CallFailedError("output", f"its output is not records: {exc}") from None
-        limit = self._bounds.limits.records_out
-        if found.record_count > limit * max(count, 1):
-            raise CallFailedError(
-                "output",
-                f"it made {found.record_count} records of {count}, "
-                f"more than the limit of {limit} a record (--sm-records-out)",
-            )
+        if loaded.keeps_offsets:
+            self._refuse_above_limits(1, found.source_records_max, found.source_bytes_max)
         if loaded.is_aggregate and found.record_count:
             self.accumulator = _last_value(output) if tail.accumulator is None else tail.accumulator
         elif tail.accumulator:
@@ -238,13 +254,32 @@ class _Link:
             self.accumulator = tail.accumulator
         return _Made(output[: found.end], found.record_count, tail.fault)
 
-    def _check_size(self, size: int, count: int) -> None:
-        limit = self._bounds.limits.bytes_out
-        if size > limit * max(count, 1):
+    def _check_size(self, output: Bytes, count: int) -> None:
+        """Refuse what is too much whatever it is, before memory is taken to look at it."""
+        made = int.from_bytes(output[:_COUNT_BYTES], "big", signed=True)
+        self._refuse_above_limits(max(count, 1), made, len(output))
+        if count > 1 and (made > CALL_RECORDS_MAX or len(output) > CALL_BYTES_MAX):
+            raise CallFailedError("output", f"it made {made} records, {len(output)} bytes, at once")
+
+    def _refuse_above_limits(self, count: int, made: int, size: int) -> None:
+        """Refuse what was made of so many records.
+
+        Where outputs name their sources it is asked of each record, so that a record's
+        neighbours don't decide what becomes of it.
+        """
+        limits = self._bounds.limits
+        of = "one record" if count == 1 else f"{count} records"
+        if made > limits.records_out * count:
             raise CallFailedError(
                 "output",
-                f"it made {size} bytes of {count} records, "
-                f"more than the limit of {limit} a record (--sm-bytes-out)",
+                f"it made {made} records of {of}, "
+                f"more than the limit of {limits.records_out} a record (--sm-records-out)",
+            )
+        if size > (limits.bytes_out + _HEAD_BYTES_MAX) * count:
+            raise CallFailedError(
+                "output",
+                f"it made {size} bytes of {of}, "
+                f"more than the limit of {limits.bytes_out} a record (--sm-bytes-out)",
             )
 
     # ------------------------------------------------------------------ failures
@@ -267,7 +302,7 @@ class _Link:
             if isinstance(made, _Made) and made.fault is not None:
                 if inputs.pass_failed(made.fault, window.base_offset):
                     pieces.add(made.raw, made.count)
-                    failures.append(self._failure("error", made.fault.render(), made.fault))
+                    self._fail(failures, "error", made.fault)
                     chunk = RETRY_RECORDS
                 else:
                     self.accumulator = before
@@ -301,18 +336,18 @@ class _Link:
         if self._step.module.has_look_back:
             raise self._too_late(window, failed)
         self._restart()
+        self._say_forgotten()
         for part, place in _singles(raw, window.base_offset, self._kind_name):
             made = self._try(window, part, 1)
             if isinstance(made, CallFailedError):
-                text = place._replace(hint=made.text).render()
-                failures.append(self._failure(made.cause, text, place))
+                self._fail(failures, made.cause, place._replace(hint=made.text))
                 self._restart()
             else:
                 pieces.add(made.raw, made.count)
                 if made.fault is not None:
                     # Whatever place it names, there was only this record.
                     found = place._replace(hint=made.fault.hint, kind=made.fault.kind)
-                    failures.append(self._failure("error", found.render(), found))
+                    self._fail(failures, "error", found)
             if failures and not self._goes_on:
                 return
 
@@ -329,9 +364,12 @@ class _Link:
             "it would remember some of them twice",
         )
 
-    def _failure(self, cause: str, text: str, fault: abi.RuntimeFault) -> Failure:
-        told = self.instance.public(text)
-        return Failure(self.name, cause, told, fault.offset, fault.key, fault.value)
+    def _fail(self, failures: list[Failure], cause: str, fault: abi.RuntimeFault) -> None:
+        """Note a failure; the first one of a source, which may have become many records."""
+        if failures and failures[-1].offset == fault.offset:
+            return
+        told = self.instance.public(fault.render(shows_data=not self._hides_data))
+        failures.append(Failure(self.name, cause, told, fault.offset, fault.key, fault.value))
 
     @property
     def _kind_name(self) -> str:
@@ -339,17 +377,26 @@ class _Link:
 
     def _start(self) -> Instance:
         step = self._step
-        return Instance(
-            step.module,
-            step.params,
-            step.lookback,
-            self._bounds,
-            lambda text: self._log(self.name, text),
-        )
+        instance = Instance(step.module, step.params, step.lookback, self._bounds, self._say)
+        instance.init()
+        return instance
 
     def _restart(self) -> None:
         self._fuel_before = self.fuel_used
         self.instance = self._start()
+
+    def _say_forgotten(self) -> None:
+        """Tell it once if what is started again may have known something."""
+        is_stateless = self._step.module.is_stateless or self._step.module.is_aggregate
+        if self._goes_on and not is_stateless and not self._has_forgotten:
+            self._has_forgotten = True
+            self._say("started again after a failure: if it remembers records, not those before")
+
+    def _say(self, text: str) -> None:
+        """Log what the module prints; all its instances together may not fill anybody's disk."""
+        if self._log_left > 0:
+            self._log_left -= len(text) + 1
+            self._log(self.name, text)
 
 
 def _last_value(output: Bytes) -> bytes:

@@ -5,12 +5,10 @@ freed. What comes back is bytes that nobody has believed yet: `chain` does the c
 
 Invariants
 - A module that loads has one transform of a known type, and imports what is here.
-- An instance that failed in a call says so with a `CallFailedError`; whether it may be used again
-  is in `is_usable`.
+- A call that gave nothing is a `CallFailedError`; its instance is in no known state then.
 - The output of a call is valid until the next call of the same instance.
 """
 
-import hashlib
 import struct
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -18,9 +16,10 @@ from typing import NamedTuple
 
 from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.errors import InitFailed, InvalidModule, TimedOut
-from dataflare_cli.model import GuestLimits, Lookback, Secret, SmartModuleKind
+from dataflare_cli.model import GuestLimits, Lookback, SmartModuleKind
 from dataflare_cli.smartmodule import abi
-from dataflare_cli.smartmodule.sections import MAGIC, Metadata, read_metadata
+from dataflare_cli.smartmodule.mask import Mask
+from dataflare_cli.smartmodule.sections import Metadata, read_metadata
 from dataflare_cli.text.units import format_bytes
 from dataflare_cli.wasm import (
     Deadline,
@@ -30,6 +29,7 @@ from dataflare_cli.wasm import (
     Signature,
     Trap,
 )
+from dataflare_cli.wasm.binary import MAGIC
 
 _TRANSFORM = Signature(("i32", "i32", "i32"), ("i32",))
 _TRANSFORM_2021 = Signature(("i32", "i32"), ("i32",))
@@ -40,9 +40,15 @@ _NO_RECORDS = bytes(4)
 _SECRET_CHARS_MIN = 4
 # Behind no records: nothing, or the tag of an absent error.
 _TAILS_OF_2021 = {abi.Layout.WITH_ERRORS: b"\0", abi.Layout.BARE: b""}
+# What is shorter than this is told of a longer secret: parts of words.
+_SECRET_PART_CHARS = 8
+# Of the memory that a module may have; what it asks for next may well be more.
+_NEARLY_BYTES = 1 << 20
+_SHOWN_EXPORTS = 10
 _PROBE = b"prb"
 _PROBE_TIMESTAMP_MS = 1_700_000_000_000
 _PROBE_BYTES = 100_000
+_PROBE_LIMITS = GuestLimits(time_s=1.0)
 # A chunk of dlmalloc: the word before its memory has the size and two flags.
 _WORD = struct.Struct("<I")
 _FLAGS, _IN_USE, _BEFORE_IN_USE = 7, 2, 1
@@ -72,12 +78,6 @@ class Bounds(NamedTuple):
     deadline: Deadline | None = None
 
 
-class Output(NamedTuple):
-    """What a call gave: the bytes, all of them, and what follows the records is still in them."""
-
-    raw: memoryview
-
-
 class LoadedModule:
     """A SmartModule that can be started; may be shared by threads."""
 
@@ -89,7 +89,6 @@ class LoadedModule:
             Unreachable: the system gives it no memory.
         """
         self.name, self.wasm = name, wasm
-        self.sha256 = hashlib.sha256(wasm).hexdigest()
         self.metadata: Metadata = read_metadata(wasm)
         self.counts_fuel = counts_fuel
         if not wasm.startswith(MAGIC):
@@ -133,7 +132,9 @@ class LoadedModule:
                     self.name,
                     f"its export {kind.value} is not a function of (i32, i32, i32) -> i32",
                 )
-        others = ", ".join(sorted(exports)) or "nothing"
+        others = ", ".join(sorted(exports)[:_SHOWN_EXPORTS]) or "nothing"
+        if len(exports) > _SHOWN_EXPORTS:
+            others += ", …"
         raise InvalidModule(
             self.name,
             f"No valid smartmodule found: it exports {others}",
@@ -151,7 +152,7 @@ class LoadedModule:
         return True
 
     def _refuse_unusable(self) -> None:
-        if not self.module.has_memory:
+        if self.module.memory_pages is None:
             raise InvalidModule(self.name, "it exports no memory")
         if self.module.exports.get("alloc") != _ALLOC:
             raise InvalidModule(self.name, "its export alloc is not a function of (i32) -> i32")
@@ -181,14 +182,14 @@ class LoadedModule:
 
     def _frees(self, freeing: Freeing) -> bool:
         """Tell whether a buffer that is larger than what was used of it can be given back."""
-        guest = self.start_guest(Bounds(GuestLimits()))
+        guest = self.start_guest(Bounds(_PROBE_LIMITS))
         try:
-            at = guest.call("alloc", _PROBE_BYTES, time_s=1.0) & 0xFFFFFFFF
+            at = guest.call("alloc", _PROBE_BYTES, time_s=_PROBE_LIMITS.time_s) & 0xFFFFFFFF
             size = _PROBE_BYTES // 2 + 1
             if freeing is Freeing.BY_CHUNK:
                 size = chunk_bytes(guest, at, size)
             if size:
-                guest.call("dealloc", at, size, time_s=1.0)
+                guest.call("dealloc", at, size, time_s=_PROBE_LIMITS.time_s)
         except (Trap, IndexError):
             return False
         return size > 0
@@ -208,13 +209,12 @@ class LoadedModule:
         raise InvalidModule(self.name, "its ABI is of no generation that is known")
 
     def _try_empty(self, layout: abi.Layout, version: int) -> abi.Tail | None:
-        instance = Instance.__new__(Instance)
-        instance.prepare(self, {}, None, Bounds(GuestLimits()), lambda _: None)
+        instance = Instance(self, {}, None, Bounds(_PROBE_LIMITS))
         instance.envelope = abi.Envelope(layout, version, {}, None)
         accumulator = _PROBE if self.is_aggregate else None
         try:
             output = instance.run(_NO_RECORDS, 0, _PROBE_TIMESTAMP_MS, accumulator, version=version)
-            records, tail = output.raw[:4], output.raw[4:]
+            records, tail = output[:4], output[4:]
             if bytes(records) != _NO_RECORDS:
                 return None
             if layout is not abi.Layout.VERSIONED and bytes(tail) != _TAILS_OF_2021[layout]:
@@ -237,7 +237,9 @@ class LoadedModule:
                 deadline=bounds.deadline,
             )
         except InvalidWasmError as exc:
-            raise InvalidModule(self.name, f"Failed to instantiate: {_one_line(str(exc))}") from exc
+            text = _one_line(str(exc))
+            limit = " (--sm-memory)" if "memory limits" in text else ""
+            raise InvalidModule(self.name, f"Failed to instantiate: {text}{limit}") from exc
 
 
 class Instance:
@@ -249,33 +251,19 @@ class Instance:
         params: Mapping[str, str],
         lookback: Lookback | None,
         bounds: Bounds,
-        log: Callable[[str], None],
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Start a module and call its init.
+        """Start a module; before its first records it wants `init` to be called.
 
         Raises:
             InvalidModule: it can't be instantiated.
-            InitFailed: it refuses its parameters.
-            UsageError: a parameter is too long.
-            TimedOut: the deadline is past.
         """
-        self.prepare(loaded, params, lookback, bounds, log)
-        if loaded.has_init:
-            self._init(params, lookback)
-
-    def prepare(
-        self,
-        loaded: LoadedModule,
-        params: Mapping[str, str],
-        lookback: Lookback | None,
-        bounds: Bounds,
-        log: Callable[[str], None],
-    ) -> None:
-        """Start a module without calling anything of it."""
         self.loaded, self.limits = loaded, bounds.limits
-        self._secrets = _secrets_of(params)
-        self.guest = loaded.start_guest(bounds, lambda text: log(self.public(text)))
-        self.is_usable = True
+        self._params, self._lookback = params, lookback
+        # It refers to nothing of this: a guest is freed when its instance is.
+        self.public = Mask(params).apply
+        public = self.public
+        self.guest = loaded.start_guest(bounds, lambda text: log(public(text)))
         self.fuel_used = 0
         self.envelope = abi.Envelope(loaded.layout, loaded.version, params, lookback)
         self._output: tuple[int, int] | None = None
@@ -288,8 +276,8 @@ class Instance:
         accumulator: bytes | None = None,
         *,
         version: int | None = None,
-    ) -> Output:
-        """Give records to the transform, and return its output.
+    ) -> memoryview:
+        """Give records to the transform, and return its output: records, and what follows them.
 
         Raises:
             CallFailedError: it gave none.
@@ -305,13 +293,27 @@ class Instance:
         code = self._call(loaded.kind.value, parts, *versions)
         if code < 0:
             raise CallFailedError("code", abi.TRANSFORM_CODES.get(code, abi.TRANSFORM_CODES[-1]))
-        return Output(self._view_output())
+        return self._view_output()
 
-    def public(self, text: str) -> str:
-        """Return what the module has said, without the secrets among its parameters."""
-        for secret in self._secrets:
-            text = text.replace(secret, repr(secret))
-        return text
+    def init(self) -> None:
+        """Give the module its parameters.
+
+        Raises:
+            InitFailed: it refuses them.
+            UsageError: one is too long.
+            TimedOut: the deadline is past.
+        """
+        if not self.loaded.has_init:
+            return
+        encoded = abi.encode_params(self._params, self._lookback, self.loaded.version)
+        try:
+            code = self._call("init", (encoded,), self.loaded.version)
+            if code == abi.INIT_USER_ERROR and self.guest.copied is not None:
+                raise self._refused("init", abi.decode_hint(self._view_output()))
+        except (CallFailedError, abi.MalformedError) as exc:
+            raise self._refused("init", str(exc)) from exc
+        if code:
+            raise self._refused("init", _code_text(abi.INIT_CODES, code))
 
     def look_back(self, raw: Bytes, base_offset: int, base_timestamp_ms: int) -> None:
         """Feed the module stored records, if it wants them.
@@ -337,22 +339,11 @@ class Instance:
         if code:
             raise self._refused("look_back", _code_text(abi.LOOK_BACK_CODES, code))
 
-    def _init(self, params: Mapping[str, str], lookback: Lookback | None) -> None:
-        encoded = abi.encode_params(params, lookback, self.loaded.version)
-        try:
-            code = self._call("init", (encoded,), self.loaded.version)
-            if code == abi.INIT_USER_ERROR and self.guest.copied is not None:
-                raise self._refused("init", abi.decode_hint(self._view_output()))
-        except (CallFailedError, abi.MalformedError) as exc:
-            raise self._refused("init", str(exc)) from exc
-        if code:
-            raise self._refused("init", _code_text(abi.INIT_CODES, code))
-
     def _refused(self, stage: str, text: str) -> InitFailed:
         known = [each.name for each in self.loaded.metadata.params]
         hint = f'in the SmartModule "{self.loaded.name}"'
         if known:
-            hint += f"; its parameters (-e NAME=VALUE): {', '.join(known)}"
+            hint += f"; its parameters (-e NAME=VALUE, --param-file NAME=PATH): {', '.join(known)}"
         return InitFailed(self.loaded.name, self.public(text), stage=stage, hint=hint)
 
     # --------------------------------------------------------------------- calls
@@ -361,25 +352,30 @@ class Instance:
         """Hand over a message, and return what the function answers."""
         self._free_output()
         size = sum(map(len, parts))
+        memory_bytes = self.guest.memory_bytes
         try:
-            at = self.guest.call("alloc", size, time_s=self.limits.time_s) & 0xFFFFFFFF
+            at = self._guest_call("alloc", size) & 0xFFFFFFFF
             place = at
             for part in parts:
                 self.guest.write(place, part)
                 place += len(part)
-            code = self.guest.call(name, at, size, *versions, time_s=self.limits.time_s)
+            code = self._guest_call(name, at, size, *versions)
         except Trap as exc:
-            self.is_usable = False
-            raise self._failed(exc, size) from None
+            grew = self.guest.memory_bytes > memory_bytes
+            raise self._failed(exc, size, grew=grew) from None
         except IndexError:
-            self.is_usable = False
             raise CallFailedError("trap", "its alloc gave a place outside of its memory") from None
-        if self.loaded.counts_fuel:
-            self.fuel_used += self.guest.fuel_used
         self._output = self.guest.copied
         return code
 
-    def _failed(self, trap: Trap, size: int) -> CallFailedError:
+    def _guest_call(self, name: str, *arguments: int) -> int:
+        try:
+            return self.guest.call(name, *arguments, time_s=self.limits.time_s)
+        finally:
+            if self.loaded.counts_fuel:
+                self.fuel_used += self.guest.fuel_used
+
+    def _failed(self, trap: Trap, size: int, *, grew: bool) -> CallFailedError:
         if trap.reason == "over":
             raise TimedOut(trap.text)
         if trap.reason == "time":
@@ -388,15 +384,20 @@ class Instance:
                 f"it took longer than the limit of {self.limits.time_s:g} s a call (--sm-time)",
             )
         # wasmtime does not tell that it refused to give memory. Vectors double, so whoever is
-        # refused some has at least half of what it may have.
-        limit = self.limits.memory_bytes
-        if trap.reason == "trap" and max(self.guest.memory_bytes, 2 * size) > limit // 2:
+        # refused some has taken more for itself until it had at least half of what it may have,
+        # or has almost all of it.
+        limit, has = self.limits.memory_bytes, self.guest.memory_bytes
+        wanted = has if grew or has > limit - _NEARLY_BYTES else 0
+        if trap.reason == "trap" and max(wanted, 2 * size) > limit // 2:
             return CallFailedError(
                 "memory",
-                f"SmartModule memory limit exceeded: it has {self.guest.memory_bytes} bytes and "
+                f"SmartModule memory limit exceeded: it has {has} bytes and "
                 f"wants more, max allowed {limit} bytes (--sm-memory)",
             )
-        return CallFailedError("trap", f"it trapped: {trap.text}")
+        text = f"it trapped: {trap.text}"
+        if trap.reason == "trap" and has > limit // 2:
+            text += f" (it has {has} bytes of memory, and --sm-memory is {limit})"
+        return CallFailedError("trap", text)
 
     def _view_output(self) -> memoryview:
         if self._output is None:
@@ -421,19 +422,11 @@ class Instance:
             if freeing is Freeing.BY_CHUNK:
                 size = chunk_bytes(self.guest, at, size)
             if size:
-                self.guest.call("dealloc", at, size, time_s=self.limits.time_s)
+                self._guest_call("dealloc", at, size)
         except (Trap, IndexError) as exc:
-            self.is_usable = False
             if isinstance(exc, Trap) and exc.reason == "over":
                 raise TimedOut(exc.text) from None
             raise CallFailedError("trap", "it trapped when its output was freed") from None
-
-
-def _secrets_of(params: Mapping[str, str]) -> list[Secret]:
-    """Return the secrets among parameters, those that have others in them first."""
-    secrets = {each for each in params.values() if isinstance(each, Secret)}
-    long_enough = [each for each in secrets if len(each) >= _SECRET_CHARS_MIN]
-    return sorted(long_enough, key=len, reverse=True)
 
 
 def chunk_bytes(guest: Guest, at: int, size: int) -> int:

@@ -38,7 +38,9 @@ def inspect(name: str, wasm: bytes) -> Inspection:
         InvalidModule: it is none.
     """
     loaded = LoadedModule(name, wasm)
-    low, high = loaded.module.memory_pages
+    pages = loaded.module.memory_pages
+    assert pages is not None  # else it would not have loaded
+    low, high = pages
     return Inspection(
         kind=loaded.kind.value,
         generation=_generation(loaded),

@@ -13,18 +13,16 @@ Invariants
 - The file is replaced as a whole.
 """
 
-import os
-import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import tomli_w
 
-from dataflare_cli.errors import ConfigError, DataError, NotFound, Unreachable
+from dataflare_cli.errors import ConfigError, DataError, NotFound
 from dataflare_cli.smartmodule.registry import BUILT_IN, STORED, Found
-from dataflare_cli.text.files import read_file
+from dataflare_cli.text.files import read_file, replace_file
+from dataflare_cli.text.tomltext import read_toml
 
 FILE = "dataflare.lock"
 VERSION = 1
@@ -62,10 +60,10 @@ def read_lock(path: Path) -> dict[str, Locked]:
         NotFound, Unreachable: it is not there, or can't be read.
         ConfigError: it is malformed, or of a later release.
     """
+    table = read_toml(read_file(path, FILE_BYTES_MAX), str(path))
     try:
-        text = read_file(path, FILE_BYTES_MAX).decode()
-        document = msgspec.convert(tomllib.loads(text), _Document)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as exc:
+        document = msgspec.convert(table, _Document)
+    except msgspec.ValidationError as exc:
         raise ConfigError(str(path), str(exc)) from exc
     if document.version != VERSION:
         raise ConfigError(str(path), f"version {document.version} is not known: {VERSION} is")
@@ -73,7 +71,11 @@ def read_lock(path: Path) -> dict[str, Locked]:
 
 
 def write_lock(path: Path, modules: Mapping[str, Locked]) -> None:
-    """Write a lock file; it is replaced at once."""
+    """Write a lock file; it is replaced at once.
+
+    Raises:
+        Unreachable: it can't be written.
+    """
     table = {
         "version": VERSION,
         "modules": {
@@ -82,14 +84,7 @@ def write_lock(path: Path, modules: Mapping[str, Locked]) -> None:
         },
     }
     text = "# Written by `dataflare smartmodule lock`.\n" + tomli_w.dumps(table)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as exc:
-        with suppress(OSError):
-            draft.unlink()
-        raise Unreachable(str(path), exc.strerror or str(exc)) from exc
+    replace_file(path, text.encode())
 
 
 def check_locked(path: Path, locked: Mapping[str, Locked], uses: str, found: Found) -> None:

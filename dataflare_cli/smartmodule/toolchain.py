@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dataflare_cli.errors import DataError, InvalidModule, Unreachable
+from dataflare_cli.text.files import replace_file
 from dataflare_cli.wasm import InvalidWasmError, wat_to_wasm
 
 WASM, WASI = "wasm32-unknown-unknown", "wasm32-wasip1"
@@ -305,5 +306,5 @@ def build_wat(source: Path) -> Path:
         raise InvalidModule(source.name, str(exc).replace("<anon>", source.name)) from exc
     built = source.parent / "target" / f"{source.stem}.wasm"
     built.parent.mkdir(exist_ok=True)
-    built.write_bytes(wasm)
+    replace_file(built, wasm)
     return built

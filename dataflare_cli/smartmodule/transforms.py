@@ -25,6 +25,7 @@ from dataflare_cli.text.yamltext import read_yaml
 
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 STEPS_MAX = 64
+FILE_BYTES_MAX = 1 << 20
 
 
 class Origin(Enum):
@@ -144,11 +145,14 @@ def _text(name: object, value: object, where: str) -> str:
             return _sound(_compact(value), f"the parameter {name!r}", where)
         except (TypeError, ValueError, RecursionError) as exc:
             raise ConfigError(where, f"the parameter {name!r} can't be JSON: {exc}") from exc
-    raise ConfigError(
-        where,
-        f"the parameter {name!r} is {value!r}, not a text, a list or a mapping",
-        hint=f'write quotes around it: {name}: "{value}"',
-    )
+    hint = None
+    if value is None:
+        hint = f'leave it out, or write {name}: "" if it is to be empty'
+    elif isinstance(value, bool | int | float):
+        hint = f'write quotes around it: {name}: "{json.dumps(value)}"'
+    shown = repr(value) if hint is None else json.dumps(value)
+    problem = f"the parameter {name!r} is {shown}, not a text, a list or a mapping"
+    raise ConfigError(where, problem, hint=hint)
 
 
 _ENCODER = json.JSONEncoder(

@@ -7,17 +7,21 @@ process has to end. What can be had is a message and the exit code for corruptio
 The handler is a Python function, run on the thread that faulted. That is not
 async-signal-safe, but LMDB holds no lock of the C library's while it walks pages, and
 whatever happens the process ends here. wasmtime, which has handlers of its own and is
-loaded later, passes on what is not WASM's.
+loaded later, passes on what is not WASM's; where it is wasmtime that aborts, out of memory,
+nobody is told that data is damaged.
 """
 
 import ctypes
 import os
 import signal
+import sys
 from pathlib import Path
+from types import FrameType
 
 from dataflare_cli.errors import ExitCode
 
 _FAULTS = (signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT)
+_WASMTIME = b"error: wasmtime has ended the process: most likely memory ran out\n"
 # Kept alive: the C library holds pointers to them.
 _handlers: list[object] = []
 
@@ -30,6 +34,9 @@ def end_as_corrupt(path: Path) -> None:
     ).encode()
 
     def end(_number: int) -> None:
+        if _is_in_wasmtime():
+            os.write(2, _WASMTIME)
+            os._exit(ExitCode.UNREACHABLE)
         os.write(2, message)
         os._exit(ExitCode.CORRUPT)
 
@@ -40,3 +47,13 @@ def end_as_corrupt(path: Path) -> None:
     libc.signal.restype = ctypes.c_void_p
     for number in _FAULTS:
         libc.signal(number, ctypes.cast(handler, ctypes.c_void_p))
+
+
+def _is_in_wasmtime() -> bool:
+    """Tell whether this thread has called wasmtime."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - there is no other way to it
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("wasmtime"):
+            return True
+        frame = frame.f_back
+    return False

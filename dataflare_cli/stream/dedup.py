@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from dataflare_cli.store import Change, Store
     from dataflare_cli.stream.transform import ChainPlan, Transform
 
-_MS = "age"
-_COUNT = "count"
+_AGE_PARAM, _COUNT_PARAM = "age", "count"
+# A filter is asked while it holds the writer lock, which all topics share.
+_LIMITS = GuestLimits(time_s=2.0)
 
 
 def open_log(store: "Store") -> Log:
@@ -68,7 +69,7 @@ def check_filter(catalog: Catalog | None, dedup: Deduplication) -> None:
     """
     from dataflare_cli.stream.transform import ChainPlan
 
-    ChainPlan([_load(catalog, dedup)], GuestLimits()).start()
+    ChainPlan([_load(catalog, dedup)], _LIMITS).start()
 
 
 @dataclass
@@ -148,7 +149,8 @@ class _Gate:
     def _new(
         self, topic: Topic, partition: int, dedup: Deduplication, bounds: tuple[int, int]
     ) -> _Memory:
-        from dataflare_cli.stream.transform import Needs, Transform
+        from dataflare_cli.codec.program import Needs
+        from dataflare_cli.stream.transform import Transform
 
         start, end = bounds
         plan = self._plan(topic, dedup)
@@ -169,7 +171,7 @@ class _Gate:
 
         key = (topic.topic_id, repr(dedup))
         if key not in self._plans:
-            self._plans[key] = ChainPlan([_load(Catalog(self._store), dedup)], GuestLimits())
+            self._plans[key] = ChainPlan([_load(Catalog(self._store), dedup)], _LIMITS)
         return self._plans[key]
 
 
@@ -187,9 +189,9 @@ def _load(catalog: Catalog | None, dedup: Deduplication) -> "Step":
         raise InvalidModule(
             module.name, f"a deduplication needs a filter, and it is of the kind {module.kind}"
         )
-    params = {_COUNT: str(dedup.count), **dedup.params}
+    params = {_COUNT_PARAM: str(dedup.count), **dedup.params}
     if dedup.age_ms is not None:
-        params = {_MS: str(dedup.age_ms), **params}
+        params = {_AGE_PARAM: str(dedup.age_ms), **params}
     lookback = Lookback(dedup.count, dedup.age_ms)
     return Step(module, params, lookback)
 
@@ -209,7 +211,7 @@ def _filter(
         count += outputs.record_count
         if failures:
             error = failures[0].error()
-            where = f'in the SmartModule "{error.module}", {place}, offset {error.offset}; '
+            where = f'in the SmartModule "{error.module}", {place.at(error.offset)}; '
             error.hint = where + _hint(place)
             error = located(error, place)
     if count > run.record_count:

@@ -25,13 +25,23 @@ _OVERHEAD_BYTES = 64
 
 
 class Place(NamedTuple):
-    """Where records come from: a topic's partition, or an input that is none (partition 0)."""
+    """Where records come from: a topic's partition, or an input, which may be meant for one.
+
+    In an input, a record's offset is its number in that partition's part of it, from 0.
+    """
 
     topic: str
     partition: int
+    is_input: bool = False
 
-    def __str__(self) -> str:
-        return f"{self.topic}-{self.partition}" if self.topic else "input"
+    def at(self, offset: int) -> str:
+        """Say where a record is."""
+        if not self.topic:
+            return f"offset {offset} in the input"
+        name = f"{self.topic}-{self.partition}"
+        if self.is_input:
+            return f"offset {offset} in the input for {name}"
+        return f"{name}, offset {offset}"
 
 
 class FailurePolicy:
@@ -72,7 +82,7 @@ class FailurePolicy:
         for number, each in enumerate(failures, self.count - len(failures) + 1):
             if number <= SHOWN_MAX:
                 first_line = each.text.partition("\n")[0]
-                self._tell(f"{place}, offset {each.offset}: {each.module}: {first_line}")
+                self._tell(f"{place.at(each.offset)}: {each.module}: {first_line}")
             elif number == SHOWN_MAX + 1:
                 self._tell("further failures are counted, not shown")
 
@@ -107,8 +117,8 @@ def dead_letter(place: Place, failure: Failure, source: Record | None) -> Record
     if source is None:
         source = Record(value=failure.value, key=failure.key)
     reasons = (
-        (b"dataflare-module", failure.module.encode()),
-        (b"dataflare-error", failure.text.encode()[:TEXT_BYTES_MAX]),
+        (b"dataflare-module", failure.module.encode(errors="replace")),
+        (b"dataflare-error", _reason(failure.text)),
         (b"dataflare-topic", place.topic.encode()),
         (b"dataflare-partition", b"%d" % place.partition),
         (b"dataflare-offset", b"%d" % failure.offset),
@@ -125,10 +135,16 @@ def located(error: ModuleFailed, place: Place) -> ModuleFailed:
     """Say where the record is, and what can be done about it if nothing else was said."""
     error.topic, error.partition = place.topic, place.partition
     error.hint = error.hint or (
-        f'in the SmartModule "{error.module}", {place}, offset {error.offset}; '
+        f'in the SmartModule "{error.module}", {place.at(error.offset)}; '
         "--on-error skip passes such records over, --on-error dead-letter=TOPIC keeps them"
     )
     return error
+
+
+def _reason(text: str) -> bytes:
+    """Return the reason alone: where it was is in other headers, and the record is the letter."""
+    reason = text.partition("\n\nSmartModule Info: ")[0].encode(errors="replace")
+    return reason[:TEXT_BYTES_MAX].decode(errors="ignore").encode()
 
 
 def _size_of(record: Record) -> int:

@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from dataflare_cli import codec
 from dataflare_cli.codec.frame import record_count_of
+from dataflare_cli.codec.program import Needs
 from dataflare_cli.codec.runs import Run
 from dataflare_cli.codec.smart import Outputs
 from dataflare_cli.errors import RecordTooLarge
@@ -23,7 +24,7 @@ from dataflare_cli.model import REQUEST_BYTES_MAX, Codec, Record
 from dataflare_cli.smartmodule.chain import Failure, Stored
 from dataflare_cli.stream.failures import FailurePolicy, Place
 from dataflare_cli.stream.pipeline import Pipeline, core_count
-from dataflare_cli.stream.transform import ChainPlan, Needs, Transform
+from dataflare_cli.stream.transform import ChainPlan, Transform
 
 Made = TypeVar("Made")
 Frames = Sequence[tuple[int, bytearray]]
@@ -138,14 +139,16 @@ class Stage(Generic[Made]):
 
     def _deliver(self, job: _Job, done: _Done[Made]) -> None:
         is_over = bool(done.failures) and not self._plan.goes_on
-        given = self._source_before_failure(job, done) if is_over else job.source
-        self._ends.deliver(done.made, given)
+        if is_over:
+            self._ends.deliver(done.made, self._source_before_failure(job, done))
         for partition, run, failures in done.failures:
 
             def source(offset: int, run: Run = run) -> Record | None:
                 return next(run.records(offset, offset + 1), None)
 
-            self._policy.take(Place(self._topic, partition), failures, source)
+            self._policy.take(Place(self._topic, partition, is_input=True), failures, source)
+        # Dead letters are stored before what comes after their records is acknowledged.
+        self._ends.deliver(done.made, job.source)
 
     def _source_before_failure(self, job: _Job, done: _Done[Made]) -> bytes:
         """Return the input of the records before the first failure, if it can be told apart."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from dataflare_cli.codec.program import Op, Program
+from dataflare_cli.codec.program import Needs
 from dataflare_cli.codec.smart import WINDOW_RECORDS_MAX, Outputs, Window, open_window
 from dataflare_cli.model import MIB, GuestLimits
 from dataflare_cli.smartmodule.chain import Chain, Failure, Step, Stored
@@ -40,12 +40,14 @@ class Transformed(NamedTuple):
 class ChainPlan:
     """How to make the chain of a partition; `log` gets what modules print.
 
+    With `hides_data` nothing but the chain's outputs and dead letters shows records.
     All chains of a plan end at its deadline.
     """
 
     steps: Sequence[Step]
     limits: GuestLimits
     goes_on: bool = False
+    hides_data: bool = False
     initial: bytes = b""
     parallel: bool = False
     log: Callable[[str, str], None] = lambda _module, _text: None
@@ -65,6 +67,11 @@ class ChainPlan:
         """Whether an output's source is known, however many records a call is given."""
         return all(step.module.keeps_offsets for step in self.steps)
 
+    @property
+    def names_failures(self) -> bool:
+        """Whether a failure's source is known: a module's own is, before outputs have none."""
+        return all(step.module.keeps_offsets for step in self.steps[:-1])
+
     def start(self, stored: Stored | None = None) -> Chain:
         """Start all modules, and feed them what is stored.
 
@@ -77,38 +84,13 @@ class ChainPlan:
             limits=self.limits,
             deadline=self.deadline,
             goes_on=self.goes_on,
+            hides_data=self.hides_data,
             initial=self.initial,
             log=self.log,
         )
         if stored is not None and chain.wants_look_back:
             chain.look_back(stored)
         return chain
-
-
-class Needs(NamedTuple):
-    """What is asked of outputs beside key and value."""
-
-    offsets: bool = False
-    times_and_headers: bool = False
-
-
-_TIMES_AND_HEADERS = frozenset(
-    (
-        *(Op.TIMESTAMP_MS, Op.TIME, Op.TIMESTAMP_TYPE, Op.TIMESTAMP_JSON),
-        *(Op.HEADER_COUNT, Op.HEADERS_JSON),
-    )
-)
-
-
-def needs_of(program: Program | None, *, is_csv: bool = False, is_exact: bool = False) -> Needs:
-    """Return what an output shows beside keys and values; `is_exact`: somebody wants all of it."""
-    if program is None:
-        return Needs(is_csv or is_exact, is_csv or is_exact)
-    ops = {instruction.op for instruction in program}
-    return Needs(
-        offsets=Op.OFFSET in ops or is_exact,
-        times_and_headers=bool(ops & _TIMES_AND_HEADERS) or is_exact,
-    )
 
 
 class Transform:
@@ -119,7 +101,10 @@ class Transform:
         self._goes_on = plan.goes_on
         # An SDK's array_map does not say which record it has taken apart, unless it is given
         # one at a time.
-        self._unknown = needs if not plan.keeps_offsets else Needs()
+        self._is_exact = plan.keeps_offsets
+        self._unknown = Needs() if self._is_exact else needs
+        if not plan.names_failures:
+            self._unknown = self._unknown._replace(offsets=True)
         self._records_max = WINDOW_RECORDS_FIRST
 
     def windows(self, run: "Run", start: int, stop: int) -> Iterator[Transformed]:
@@ -145,7 +130,9 @@ class Transform:
     def _open(self, run: "Run", start: int, stop: int) -> Window:
         size = 1 if self._unknown.offsets else self._records_max
         window = open_window(run, start, stop, records_max=size)
-        if self._unknown.times_and_headers and not window.is_uniform:
+        is_alike = window.is_uniform or not self._unknown.times_and_headers
+        # Empty outputs are null if their source was.
+        if not is_alike or (window.has_some_nulls and not self._is_exact):
             window = open_window(run, start, stop, records_max=1)
         return window
 

@@ -25,7 +25,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from dataflare_cli.codec.program import Encoding, Instruction, Op, Program
+from dataflare_cli.codec.program import (
+    EVERYTHING,
+    Encoding,
+    Instruction,
+    Needs,
+    Op,
+    Program,
+)
 from dataflare_cli.errors import DataError, UsageError
 from dataflare_cli.model import NO_TIMESTAMP, Record
 from dataflare_cli.text.tableformat import TableFormat
@@ -65,11 +72,13 @@ class Formatter:
 
     `format` takes a record and its partition. A caller that is about to wait for records
     writes what `refresh` returns: a redrawn table may have more to show. `problems` are
-    records that could not be shown, as sentences for stderr.
+    records that could not be shown, as sentences for stderr; `needs` is what any of it shows
+    of a record beside key and value.
     """
 
     options: FormatOptions
     format: Callable[[Record, int], bytes]
+    needs: Needs = EVERYTHING
     program: Program | None = None
     begin: bytes = b""
     refresh: Callable[[], bytes] = bytes
@@ -193,7 +202,7 @@ def _templated(
 ) -> Formatter:
     is_safe = options.terminal if terminal is None else terminal
     template = Template(parts, terminal=is_safe)
-    return Formatter(options, template.format, template.program)
+    return Formatter(options, template.format, template.needs, template.program)
 
 
 def _from_verbs(options: FormatOptions, verbs: str) -> Formatter:
@@ -255,7 +264,7 @@ def _valued(
         shown = show(record.value)
         return b"" if shown is None else prefix.format(record, partition) + shown + ending
 
-    return Formatter(options, write)
+    return Formatter(options, write, Needs())
 
 
 def _dump(value: bytes) -> bytes:
@@ -284,7 +293,8 @@ def _json(options: FormatOptions, ending: bytes) -> Formatter:
             shown = neutralise_json(shown)
         return prefix.format(record, partition) + shown + ending
 
-    return Formatter(options, write, problems=problems)
+    # A problem says where it is.
+    return Formatter(options, write, Needs(offsets=True), problems=problems)
 
 
 def _text_shower(options: FormatOptions, output: str) -> Callable[[bytes | None], bytes]:

@@ -11,7 +11,15 @@ Invariants
 
 from collections.abc import Callable, Iterable
 
-from dataflare_cli.codec.program import Encoding, Instruction, Op, Program, render
+from dataflare_cli.codec.program import (
+    EVERYTHING,
+    Encoding,
+    Instruction,
+    Op,
+    Program,
+    needs_of,
+    render,
+)
 from dataflare_cli.model import Record
 from dataflare_cli.text.terminal import neutralise, neutralise_json
 
@@ -39,8 +47,11 @@ class Template:
         self.parts = _joined(parts)
         self.program: Program | None = None
         instructions = [part for part in self.parts if isinstance(part, Instruction)]
-        if len(instructions) == len(self.parts) and not terminal:
+        # A function may show anything.
+        is_told = len(instructions) == len(self.parts)
+        if is_told and not terminal:
             self.program = tuple(instructions)
+        self.needs = needs_of(tuple(instructions)) if is_told else EVERYTHING
         self._steps = [_step(part, terminal=terminal) for part in self.parts]
 
     def format(self, record: Record, partition: int) -> bytes:

@@ -15,14 +15,9 @@ def read_yaml(text: str | bytes, where: str, *, hint: str) -> dict[Any, Any]:
     Raises:
         ConfigError: not YAML, or something other than names and values.
     """
-    import yaml
+    from dataflare_cli.text.yamlloader import load_yaml
 
-    from dataflare_cli.text.yamlloader import Loader
-
-    try:
-        content = yaml.load(text, Loader)  # noqa: S506 - it is a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
-        raise ConfigError(where, f"not YAML: {' '.join(str(exc).split())}") from exc
+    content = load_yaml(text, where)
     if not isinstance(content, dict):
         raise ConfigError(where, "expected names and values", hint=hint)
     return content

@@ -11,8 +11,9 @@ ones, linear memory's addresses, and how code that is not ours is kept in its bo
 
 import wasmtime
 
+from dataflare_cli.wasm.binary import Signature
 from dataflare_cli.wasm.clock import Deadline
-from dataflare_cli.wasm.guest import Guest, GuestModule, InvalidWasmError, Signature, Trap
+from dataflare_cli.wasm.guest import Guest, GuestModule, InvalidWasmError, Trap
 from dataflare_cli.wasm.trusted import Instance, load, wasm_bytes
 
 __all__ = [

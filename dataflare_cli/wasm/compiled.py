@@ -6,8 +6,8 @@ Invariants
 - A cache that can't be used costs time, never an error.
 - An engine and a module may be shared by threads.
 
-A cached artefact: SHA-256 of the rest (32 bytes), what wasmtime serialised. Its name
-is the SHA-256 of the module, wasmtime's version and the engine's settings.
+A cached artefact: SHA-256 of the rest and of its name (32 bytes), what wasmtime serialised.
+Its name is the SHA-256 of the module, wasmtime's version and the engine's settings.
 """
 
 import hashlib
@@ -25,9 +25,14 @@ from typing import Any, NamedTuple
 import platformdirs
 import wasmtime
 
+from dataflare_cli.wasm.binary import heaviest_function
+
 # Of the cache. A kernel compiles to about 200 KB, a large SmartModule to 15 MB.
 ARTEFACTS_MAX = 128
 ARTEFACTS_BYTES_MAX = 512 << 20
+# Bytes of a function times its locals. The largest of real modules have some 100 million; a
+# module that is made to take minutes has far more.
+FUNCTION_WEIGHT_MAX = 4_000_000_000
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -103,6 +108,8 @@ def compile_cached(wasm: bytes, settings: Settings = ROOMY) -> wasmtime.Module:
         # Whole, but of another machine: wasmtime refuses one for other processors.
         with suppress(wasmtime.WasmtimeError):
             return _Module.deserialize(engine, artefact)
+    if settings.is_guest and heaviest_function(wasm) > FUNCTION_WEIGHT_MAX:
+        raise wasmtime.WasmtimeError("a function of it is too large to be compiled in time")
     module = _compile(engine, wasm)
     with suppress(OSError):
         _write(file, bytes(module.serialize()))
@@ -170,7 +177,14 @@ def _read(file: Path) -> bytes | None:
     except OSError:
         return None
     digest, artefact = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
-    return artefact if hashlib.sha256(artefact).digest() == digest else None
+    return artefact if _digest_of(file, artefact) == digest else None
+
+
+def _digest_of(file: Path, artefact: bytes) -> bytes:
+    """Return what an artefact is checked by: its bytes, and which module they are of."""
+    digest = hashlib.sha256(artefact)
+    digest.update(file.stem.encode())
+    return digest.digest()
 
 
 def _write(file: Path, artefact: bytes) -> None:
@@ -179,7 +193,7 @@ def _write(file: Path, artefact: bytes) -> None:
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as out:
-            out.write(hashlib.sha256(artefact).digest())
+            out.write(_digest_of(file, artefact))
             out.write(artefact)
         temporary.replace(file)
     except BaseException:

@@ -15,11 +15,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import wasmtime
 
 from dataflare_cli.wasm import wasi
+from dataflare_cli.wasm.binary import Signature, read_interface
 from dataflare_cli.wasm.clock import Clock, Deadline
 from dataflare_cli.wasm.compiled import KeptStore, Settings, compile_cached, engine_of
 from dataflare_cli.wasm.trusted import no_memory, view_of
@@ -31,8 +32,6 @@ TABLE_ELEMENTS_MAX = 1_000_000
 COPY_RECORDS = "copy_records"
 _MASK = 0xFFFFFFFF
 _FUEL = 2**63 - 1
-# More often than any module that is meant to say where its output is.
-_COPIES_MAX = 1_000_000
 
 # over: the deadline of all calls is past
 Reason = Literal["trap", "time", "over", "exit"]
@@ -50,13 +49,6 @@ class Trap(Exception):
         self.reason, self.text = reason, text
 
 
-class Signature(NamedTuple):
-    """The type of a function: names of value types, as in WAT."""
-
-    parameters: tuple[str, ...]
-    results: tuple[str, ...]
-
-
 class GuestModule:
     """A compiled module; may be shared by threads."""
 
@@ -70,17 +62,9 @@ class GuestModule:
         self._choices = (COUNTED,) if counts_fuel else GUEST_CHOICES
         self._lock = threading.Lock()
         self._compiled: dict[Settings, wasmtime.Module] = {}
-        module = self._module(self._choices[0])
-        # (module, name, type) of each; the type is None for what is no function.
-        self.imports = [(each.module, each.name, _signature(each.type)) for each in module.imports]
-        self.exports = {each.name: _signature(each.type) for each in module.exports}
-        # Of the exported memory: the least and the most (None: no limit) it may have.
-        self.memory_pages: tuple[int, int | None] = (0, 0)
-        self.has_memory = False
-        for each in module.exports:
-            if each.name == "memory" and isinstance(each.type, wasmtime.MemoryType):
-                self.has_memory = True
-                self.memory_pages = (each.type.limits.min, each.type.limits.max)
+        self._module(self._choices[0])
+        # What has compiled is valid.
+        self.imports, self.exports, self.memory_pages = read_interface(wasm)
 
     def _module(self, settings: Settings) -> wasmtime.Module:
         with self._lock:
@@ -106,7 +90,7 @@ class GuestModule:
             try:
                 with clock_of(settings).limit(store, START_S_MAX, Deadline()):
                     return store, wasmtime.Instance(store, module, functions), settings
-            except (wasmtime.WasmtimeError, wasmtime.Trap) as exc:
+            except (wasmtime.WasmtimeError, wasmtime.Trap, wasi.ExitError) as exc:
                 text = str(exc)
                 if "mmap" in text or "Cannot allocate memory" in text:
                     continue
@@ -135,7 +119,7 @@ class Guest:
             InvalidWasmError: what it imports is not here, or it can't be instantiated.
             Unreachable: the system gives it no memory.
         """
-        self._copied: list[tuple[int, int]] = []
+        self._copied: list[tuple[int, int]] = []  # at most one
         self._memory_bytes_max = memory_bytes_max
         self._log = log
         self._deadline = Deadline() if deadline is None else deadline
@@ -185,7 +169,7 @@ class Guest:
     @property
     def copied(self) -> tuple[int, int] | None:
         """The place and size that the last call gave to `copy_records`; None if it did not."""
-        return self._copied[-1] if self._copied else None
+        return self._copied[0] if self._copied else None
 
     @property
     def memory_bytes(self) -> int:
@@ -243,7 +227,7 @@ class Guest:
         store: KeptStore,
         host: wasi.Wasi,
         module: str,
-        name: str | None,
+        name: str,
         signature: Signature | None,
     ) -> wasmtime.Func:
         """Return the host's side of an import."""
@@ -254,7 +238,7 @@ class Guest:
                 raise InvalidWasmError(f"its import {name} is not a function of (i32, i32)")
             call: Callable[..., int | None] = _note_in(self._copied)
         elif module == wasi.MODULE:
-            call = host.function(name or "", len(signature.results))
+            call = self._wasi(host, name, signature)
         else:
             raise InvalidWasmError(
                 f"it imports {module}.{name}, which no host of SmartModules provides"
@@ -264,6 +248,13 @@ class Guest:
             [_VALUE_TYPES[each]() for each in signature.results],
         )
         return wasmtime.Func(store, kind, call)
+
+    @staticmethod
+    def _wasi(host: wasi.Wasi, name: str, signature: Signature) -> Callable[..., int | None]:
+        call = host.function(name, signature)
+        if call is None:
+            raise InvalidWasmError(f"its import {wasi.MODULE}.{name} has another type than in WASI")
+        return call
 
 
 @cache
@@ -282,16 +273,9 @@ _VALUE_TYPES = {
 
 def _note_in(copied: list[tuple[int, int]]) -> Callable[[int, int], None]:
     def copy_records(at: int, size: int) -> None:
-        if len(copied) < _COPIES_MAX:
-            copied.append((at & _MASK, size & _MASK))
+        copied[:] = [(at & _MASK, size & _MASK)]
 
     return copy_records
-
-
-def _signature(kind: object) -> Signature | None:
-    if not isinstance(kind, wasmtime.FuncType):
-        return None
-    return Signature(tuple(map(str, kind.params)), tuple(map(str, kind.results)))
 
 
 def _signed(number: int) -> int:

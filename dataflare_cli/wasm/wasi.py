@@ -2,7 +2,8 @@
 
 Modules built for wasm32-wasip1 import a few of these functions from their standard
 library. There are no arguments, no environment and no files; stdout and stderr both go
-to a log, for a module's stdout is no data of ours. Everything else answers ENOSYS.
+to a log, for a module's stdout is no data of ours. Every function that is not in
+`_FUNCTIONS` answers ENOSYS.
 https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
 """
 
@@ -10,7 +11,9 @@ import os
 import struct
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
+
+from dataflare_cli.wasm.binary import Signature
 
 MODULE = "wasi_snapshot_preview1"
 
@@ -50,21 +53,23 @@ class Wasi:
         self._line = b""
         self._left = LOG_BYTES_MAX
 
-    def function(self, name: str, result_count: int) -> Callable[..., int | None]:
-        """Return the host's side of an import; it takes and returns what wasm does."""
-        if name == "proc_exit":
-            return self.proc_exit
-        known: Callable[..., int] = getattr(self, name, _not_here)
+    def function(self, name: str, signature: Signature) -> Callable[..., int | None] | None:
+        """Return the host's side of an import; None if its type is not that of WASI's function."""
+        if name not in _FUNCTIONS:
+            return _not_here if _is_of_wasi(signature) else None
+        method, parameters = _FUNCTIONS[name]
+        if method is Wasi.proc_exit:
+            return self.proc_exit if signature == Signature(parameters, ()) else None
+        if signature != Signature(parameters, ("i32",)):
+            return None
 
         def call(*arguments: int) -> int | None:
             unsigned = [each & 0xFFFFFFFF for each in arguments]
             try:
-                code = known(*unsigned)
+                code: int = method(self, *unsigned)
             except IndexError:
                 code = _FAULT
-            except TypeError:  # another number of parameters than the specification has
-                code = _INVAL
-            return code if result_count else None
+            return code
 
         return call
 
@@ -119,8 +124,6 @@ class Wasi:
         """Give an environment of nothing."""
         return _SUCCESS
 
-    args_sizes_get, args_get = environ_sizes_get, environ_get
-
     def clock_time_get(self, clock: int, _precision: int, at: int) -> int:
         """Tell the time."""
         now_ns = time.time_ns() if clock == _REALTIME else time.monotonic_ns()
@@ -152,6 +155,29 @@ class Wasi:
             self._log(line.decode(errors="replace"))
         if taken and not self._left:
             self._log("… (more is not shown)")
+
+
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "proc_exit": (Wasi.proc_exit, ("i32",)),
+    "fd_write": (Wasi.fd_write, ("i32", "i32", "i32", "i32")),
+    "fd_read": (Wasi.fd_read, ("i32", "i32", "i32", "i32")),
+    "fd_fdstat_get": (Wasi.fd_fdstat_get, ("i32", "i32")),
+    "fd_close": (Wasi.fd_close, ("i32",)),
+    "fd_prestat_get": (Wasi.fd_prestat_get, ("i32", "i32")),
+    "environ_sizes_get": (Wasi.environ_sizes_get, ("i32", "i32")),
+    "environ_get": (Wasi.environ_get, ("i32", "i32")),
+    "args_sizes_get": (Wasi.environ_sizes_get, ("i32", "i32")),
+    "args_get": (Wasi.environ_get, ("i32", "i32")),
+    "clock_time_get": (Wasi.clock_time_get, ("i32", "i64", "i32")),
+    "clock_res_get": (Wasi.clock_res_get, ("i32", "i32")),
+    "random_get": (Wasi.random_get, ("i32", "i32")),
+    "sched_yield": (Wasi.sched_yield, ()),
+}
+
+
+def _is_of_wasi(signature: Signature) -> bool:
+    """Tell whether a function may be one of WASI's that is not here: numbers in, an errno out."""
+    return set(signature.parameters) <= {"i32", "i64"} and signature.results == ("i32",)
 
 
 def _not_here(*_: int) -> int:

@@ -53,21 +53,35 @@ def test_the_kernel_is_what_its_description_says():
     assert described["rustc"].startswith("rustc ")
 
 
+def checksum(file, data: bytes) -> bytes:
+    """Return the SHA-256 of an artefact and its name."""
+    return hashlib.sha256(data + file.stem.encode()).digest()
+
+
 def test_compiled_modules_are_kept_for_their_owner_only(artefact):
-    """The directory is 0700 and the file 0600; it begins with the checksum of the rest."""
+    """The directory is 0700 and the file 0600; it begins with a checksum of the rest."""
     stored = artefact.read_bytes()
 
     assert 0o700 == stat.S_IMODE(artefact.parent.stat().st_mode)
     assert 0o600 == stat.S_IMODE(artefact.stat().st_mode)
-    assert hashlib.sha256(stored[32:]).digest() == stored[:32]
+    assert checksum(artefact, stored[32:]) == stored[:32]
 
 
 def test_a_kept_module_is_not_compiled_again(artefact):
     """What is in the file is what is run: here, another module under this one's name."""
     other = bytes(compiled.compile_cached(TWO).serialize())
-    artefact.write_bytes(hashlib.sha256(other).digest() + other)
+    artefact.write_bytes(checksum(artefact, other) + other)
 
     assert 2 == number_of(compiled.compile_cached(ONE))
+
+
+def test_an_artefact_under_another_name_is_compiled_again(artefact):
+    """Its checksum is of its name, too: a module is never run for another one."""
+    compiled.compile_cached(TWO)
+    (other,) = (each for each in artefact.parent.iterdir() if each != artefact)
+    artefact.write_bytes(other.read_bytes())
+
+    assert 1 == number_of(compiled.compile_cached(ONE))
 
 
 @pytest.mark.parametrize("place", [0, 31, 32, 100, 5_000, -1])
@@ -95,7 +109,7 @@ def test_a_cut_artefact_is_compiled_again(artefact, size):
 def test_what_wasmtime_refuses_is_compiled_again(artefact):
     """A whole artefact may be of another processor: wasmtime says so."""
     other = b"not for this machine"
-    artefact.write_bytes(hashlib.sha256(other).digest() + other)
+    artefact.write_bytes(checksum(artefact, other) + other)
 
     assert 1 == number_of(compiled.compile_cached(ONE))
 

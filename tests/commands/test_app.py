@@ -1,6 +1,7 @@
 """The command tree: help, aliases, near misses, what is imported when."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -160,6 +161,35 @@ def test_version_has_one_source():
     report = run("version", "-j").json
     assert (version, FORMAT_VERSION) == (report["dataflare_cli"], report["store_format"])
     assert {"lmdb", "msgspec", "typer", "wasmtime"} <= set(report["libraries"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["startup", "--samples", "x"], "'--samples': 'x' is not a whole number"),
+        (["startup", "--samples", "1.5"], "'--samples': '1.5' is not a whole number"),
+        (["latency", "--rate", "fast"], "'--rate': 'fast' is not a number"),
+    ],
+)
+def test_what_is_no_number(words, message):
+    """Said without the names that Python has for numbers."""
+    result = run("benchmark", *words)
+
+    assert (2, f"error: Invalid value for {message}") == (
+        result.code,
+        result.stderr.splitlines()[0],
+    )
+
+
+def test_no_type_of_python_is_shown(program):
+    """Neither in the help of any command nor in --help-json, where a value is described."""
+    shown = {
+        each["metavar"] for node in walk(program) for each in node["options"] + node["arguments"]
+    }
+
+    assert {"N", "NUMBER", "TEXT", "TOPIC"} <= shown
+    assert not [each for each in shown if re.search(r"\b(int|float|str|range)\b", each)]
+    assert "--rate NUMBER" in run("benchmark", "latency", "--help").text
 
 
 # ------------------------------------------------------------------------ start-up

@@ -8,10 +8,14 @@ import pexpect
 import pytest
 from harness import command_line, process_environ, run
 
+from dataflare_cli.benchmark.report import Report, summarise
+from dataflare_cli.commands.benchmark_report import to_lines
+
 FIGURE_KEYS = {
     *("name", "unit", "samples", "best", "p50", "p95", "p99", "max"),
     *("records_per_s_best", "records_per_s", "bytes_per_s", "beside", "ratio", "difference"),
 }
+MACHINE = {"cores": 2, "cpu": "x", "memory_bytes": 1, "kernel": "x", "file_system": "x"}
 SMALL = ("--records", "300", "--samples", "2")
 
 
@@ -159,11 +163,60 @@ def test_text(place):
     done = run("bench", "produce", *SMALL, "--directory", place)
 
     assert 0 == done.code
-    facts = [line.split()[0] for line in done.lines[2:5]]
-    assert ["machine", "versions", "workload"] == facts
-    assert "FIGURE" == done.lines[6].split()[0]
-    assert "produce -f FILE" in done.lines[7]
-    assert "without its start-up" in done.lines[-1]
+    facts, table, *_ = done.text.split("\n\n")[1:]
+    begun = [line.split()[0] for line in facts.splitlines() if line[2] != " "]
+    assert ["machine", "versions", "workload"] == begun
+    header, first, *_ = table.splitlines()
+    assert "FIGURE" == header.split()[0]
+    assert "produce -f FILE" in first
+    assert "without its start-up" in " ".join(done.lines[-2:])
+    workload = done.text.partition("  workload")[2].partition("FIGURE")[0]
+    assert ("durability full" in workload, "pipe" in workload) == (True, False)
+    piped = run("bench", "produce", "--pipe", *SMALL, "--directory", place).text
+    assert "· pipe ·" in " ".join(piped.partition("  workload")[2].split())
+
+
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_text_fits_its_terminal(width, place):
+    """One table where there is room for it, else one each of costs, rates and comparisons."""
+    words = ("smartmodule", "--records", "300", "--samples", "1", "--directory", place)
+    done = run("benchmark", *words, env={"COLUMNS": width})
+    headers = [line.split() for line in done.lines if line.startswith("  FIGURE")]
+
+    assert 0 == done.code
+    assert int(width) >= max(map(len, done.lines))
+    costs = ["FIGURE", "UNIT", "BEST", "P50", "MAX", "N"]
+    rates = ["BEST", "RECORDS/S", "RECORDS/S", "BYTES/S"]
+    compared = ["RATIO", "DIFFERENCE", "BESIDE"]
+    assert headers == (
+        [costs, ["FIGURE", *rates], ["FIGURE", *compared]]
+        if width == "80"
+        else [[*costs, *rates, *compared]]
+    )
+
+
+def test_progress_of_smartmodules(place):
+    """The first run of each only warms up, and says so."""
+    options = ("--records", "300", "--samples", "1", "--directory", place)
+    command, *words = command_line("benchmark", "smartmodule", *options)
+    with pexpect.spawn(command, words, env=process_environ(), timeout=120) as process:
+        process.expect("warming up: consume -B -d, 1 core")
+        assert b"sample 0" not in process.before
+        process.expect("sample 1 of 1: consume -B -d, 1 core")
+        assert b"sample 0" not in process.before
+        process.sendintr()
+        process.expect(pexpect.EOF)
+
+
+@pytest.mark.parametrize("samples", [3, 30])
+def test_percentiles_that_say_nothing_are_left_out(samples):
+    """Of a few samples they are the largest one."""
+    figure = summarise("x", "s", [float(each) for each in range(samples)])
+    report = Report(benchmark="x", machine=MACHINE, versions={}, workload={}, figures=[figure])
+    (header,) = (line for line in to_lines(report, 80) if "FIGURE" in line)
+
+    assert (samples == 30) == ("P95" in header)
+    assert "P99" not in header
 
 
 def test_csv(place):

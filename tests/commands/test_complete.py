@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 from harness import SOURCES, process_environ, run, run_process
 
@@ -17,6 +18,7 @@ from dataflare_cli.config import BY_KEY
 from dataflare_cli.consumers import Consumers
 from dataflare_cli.model import TopicSpec
 from dataflare_cli.store import Store
+from tests import wat
 
 SCRIPTS = SOURCES / "completions"
 
@@ -111,6 +113,80 @@ def test_consumers_and_table_formats(stored):
     """By metavar, wherever they are asked for."""
     assert ["audit"] == names("consume", "-c", "")
     assert ["wide"] == names("consume", "--table-format", "w")
+
+
+def test_what_becomes_of_failures(stored):
+    """Its words, never the placeholder in them; after dead-letter= the topics."""
+    assert ["stop", "skip", "dead-letter="] == names("consume", "logs", "--on-error", "")
+    assert ["dead-letter="] == names("consume", "logs", "--on-error", "dead")
+    assert ["dead-letter=logs", "dead-letter=logs.old"] == names(
+        "produce", "orders", "--on-error", "dead-letter=lo"
+    )
+    assert ["--on-error=dead-letter=orders"] == names("consume", "--on-error=dead-letter=or")
+
+    assert [("orders", "")] == candidates(
+        join_equal_signs(["consume", "--on-error", "dead-letter", "=", "or"]),
+        dict(os.environ),
+        whole_words=False,
+    )
+    assert [("orders", "")] == candidates(
+        join_equal_signs(["consume", "--on-error", "=", "dead-letter", "=", "or"]),
+        dict(os.environ),
+        whole_words=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [
+        (["-e", "key", "=", "v", ""], ["-e", "key=v", ""]),
+        (["-e", "key", "="], ["-e", "key="]),
+        (["-e", "key", "=", "--match", "x"], ["-e", "key=", "--match", "x"]),
+        (["--match", "=", "-x", ""], ["--match=-x", ""]),
+        (["-e", "a", "=", "b", "=", "c"], ["-e", "a=b=c"]),
+        (["=", "x"], ["=", "x"]),
+    ],
+)
+def test_words_that_bash_takes_apart(words, joined):
+    """Are put together again, so that what comes after them stays in its place."""
+    assert joined == join_equal_signs(words)
+
+
+def test_smartmodules_where_they_are_asked_for(stored_module):
+    """Stored and built-in ones; only stored ones to delete; files as well to inspect."""
+    assert {"loud", "jq", "redact"} < set(names("smartmodule", "describe", ""))
+    assert ["loud"] == names("smartmodule", "delete", "")
+    assert ["loud"] == names("sm", "delete", "loud", "")
+    assert [":file", "loud"] == names("smartmodule", "inspect", "lo")
+    assert [":file", "json-filter", "json-map", "json-schema", "json-to-csv"] == names(
+        "sm", "inspect", "json"
+    )
+
+
+@pytest.fixture
+def stored_module(data_dir, tmp_path):
+    """A store with a SmartModule in it."""
+    (tmp_path / "loud.wasm").write_bytes(wat.puppet())
+    assert 0 == run("smartmodule", "create", "loud", "--wasm-file", tmp_path / "loud.wasm").code
+    return data_dir
+
+
+def test_parameters_of_a_built_in_smartmodule(data_dir):
+    """Of the last one named, with the = that follows; nothing where nothing is known."""
+    known = [each["name"] for each in _params("redact")]
+
+    assert [f"{name}=" for name in known] == names("consume", "t", "--sm", "redact", "-e", "")
+    assert ["regex="] == names("transform", "--sm=redact", "--sm", "regex-filter", "-e", "reg")
+    assert ["--params=mask="] == names("produce", "t", "--sm=dataflare/redact@0.1", "--params=mas")
+    assert [] == names("consume", "t", "--sm", "redact", "-e", "mask=")
+    assert [] == names("consume", "t", "--sm", "../redact", "-e", "")
+    assert [] == names("consume", "t", "-e", "")
+    assert 3 < len(known)
+
+
+def _params(module):
+    (row,) = run("sm", "list", "--builtin", "--filter", module, "-O", "json").json
+    return row["params"]
 
 
 def test_the_keys_are_those_of_the_catalog():
@@ -275,6 +351,12 @@ def in_shell(shell: str, text: str, environ: dict[str, str]) -> list[str]:
         ("dataflare config show --output =", ["table", "yaml", "json", "toml"]),
         ("dataflare --data-dir ''", ["a dir"]),
         ("dataflare profile add x a", ["a dir"]),
+        ("dataflare consume logs --on-error ''", ["stop", "skip", "dead-letter="]),
+        ("dataflare consume logs --on-error dead-letter = or", ["orders"]),
+        ("dataflare consume logs --on-error dead-letter =", ["logs", "logs.old", "orders"]),
+        ("dataflare sm inspect 'a f'", ["a file"]),
+        ("dataflare sm inspect av", ["average"]),
+        ("dataflare consume --sm sample -e se", ["seed="]),
     ],
 )
 def test_bash(words, expected, shell_environ, tmp_path):
@@ -302,6 +384,9 @@ def test_bash_registers_the_function(shell_environ):
         ("dataflare config show --output=j", ["--output=json"]),
         ("dataflare config show -O ", ["json", "table", "toml", "yaml"]),
         ("dataflare profile add x a", ["a dir/\tDirectory"]),
+        ("dataflare consume logs --on-error ", ["dead-letter=", "skip", "stop"]),
+        ("dataflare consume --on-error dead-letter=or", ["dead-letter=orders"]),
+        ("dataflare sm inspect a", ["a dir/", "a file", "average"]),
     ],
 )
 def test_fish(line, expected, shell_environ, tmp_path):
@@ -325,6 +410,9 @@ def test_fish(line, expected, shell_environ, tmp_path):
         ("dataflare profile sw", ["switch:Use a profile from now on"]),
         ("dataflare config show --output=j", ["--output=json"]),
         ("dataflare profile add x a", [":files -/"]),
+        ("dataflare consume logs --on-error ''", ["stop", "skip", "dead-letter="]),
+        ("dataflare consume --on-error dead-letter=or", ["dead-letter=orders"]),
+        ("dataflare sm inspect a", ["average", ":files "]),
     ],
 )
 def test_zsh(words, expected, shell_environ, tmp_path):
@@ -337,3 +425,36 @@ def test_zsh(words, expected, shell_environ, tmp_path):
 
     assert expected == found
     assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("dataflare profile sw\t", "dataflare profile switch "),
+        (
+            "dataflare consume logs --on-error dead\t",
+            "dataflare consume logs --on-error dead-letter=",
+        ),
+        (
+            "dataflare consume logs --on-error dead\tor\t",
+            "dataflare consume logs --on-error dead-letter=orders ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("shell", ["zsh", "bash"])
+def test_typed_into_a_shell_that_has_nothing_else(shell, typed, completed, shell_environ, tmp_path):
+    """The script in an otherwise empty .zshrc or .bashrc is all: nothing is said, Tab works."""
+    if shutil.which(shell) is None:
+        return  # as for fish
+    home = tmp_path / "shell-home"
+    home.mkdir()
+    prompt = "PS1='ready> '\n"
+    (home / f".{shell}rc").write_text(prompt + (SCRIPTS / f"dataflare.{shell}").read_text("utf-8"))
+    words = {"zsh": [], "bash": ["--rcfile", str(home / ".bashrc"), "-i"]}
+    environ = {**shell_environ, "HOME": str(home), "ZDOTDIR": str(home), "TERM": "dumb"}
+    with pexpect.spawn(shell, words[shell], env=environ, timeout=60, encoding="utf-8") as process:
+        process.expect_exact("ready> ")
+        assert "not found" not in process.before
+        process.send(typed)
+        process.expect_exact(completed)
+        process.sendcontrol("c")

@@ -23,6 +23,7 @@ MODULES = {
     "map": wat.puppet(kind="map"),
     "stateless": wat.with_metadata(wat.puppet(words="TLBEdx"), SAID),
     "twice": wat.puppet(kind="array_map"),
+    "forgetful": wat.puppet(kind="array_map", forgets=True),
     "params": wat.tells_params(),
     "fed": wat.tells_fed(),
 }
@@ -54,11 +55,18 @@ def consume(modules: Path, module: str | None, *options: str | Path) -> Result:
 # ------------------------------------------------------------------- what is kept
 
 
-@pytest.mark.parametrize("module", ["puppet", "map", "stateless", "twice"])
+@pytest.mark.parametrize("module", ["puppet", "map", "stateless", "twice", "forgetful"])
 @pytest.mark.parametrize(
     "output",
-    [("-O", "records"), ("-O", "csv"), ("-F", "{{key}} {{value}} {{offset}} {{time}} {{headers}}")],
-    ids=["records", "csv", "template"],
+    [
+        ("-O", "records"),
+        ("-O", "CSV"),
+        ("-F", "{{key}} {{value}} {{offset}} {{time}} {{headers}}"),
+        ("-F", " {{value}} {{headers}}"),
+        ("-f", " %v %h\\n"),
+        ("-f", " %v %o\\n"),
+    ],
+    ids=["records", "csv", "template", "headers", "verb-headers", "verb-offset"],
 )
 def test_records_stay_what_they_were(module, output, modules):
     """Offset, time, headers, key and null, whichever module passed them on."""
@@ -77,7 +85,7 @@ def test_records_stay_what_they_were(module, output, modules):
     plain = consume(modules, None, *output).lines
     kept = [line for line in plain if not ('"d"' in line or ",d" in line or " d " in line)]
 
-    assert len(lines) // 2 == len(kept) - (output[1] == "csv")
+    assert len(lines) // 2 == len(kept) - (output[1] == "CSV")
     assert kept == consume(modules, module, *output).lines
 
 
@@ -443,11 +451,13 @@ def test_each_partition_looks_back_at_its_own(modules):
     assert [1, 5] == sorted(fed(result))
 
 
-def test_parallel_keeps_the_look_back(modules):
+def test_parallel_needs_modules_that_remember_nothing(modules):
     """Who is fed something first is no stranger to what comes before."""
     produce("t", *"abcdefghij")
+    result = consume(modules, "fed", "-O", "raw", "-o", "6", "-l", "4", "--parallel")
 
-    assert [4] == fed(consume(modules, "fed", "-O", "raw", "-o", "6", "-l", "4", "--parallel"))
+    assert (2, b"") == (result.code, result.stdout)
+    assert "fed.wasm keeps something from record to record" in result.stderr
 
 
 def test_a_follower_looks_back_from_the_end(modules):

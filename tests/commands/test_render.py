@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataflare_cli.commands.context import Environment
-from dataflare_cli.commands.render import clean, dump, show_list, show_one, table_lines
+from dataflare_cli.commands.render import clean, dump, fold, show_list, show_one, table_lines
 
 COLUMNS = (("NAME", "name"), ("SIZE", lambda row: f"{row['size']} B"), ("NOTE", "note"))
 ROWS = [{"name": "a", "size": 1, "note": None}, {"name": "orders", "size": 86, "note": "x"}]
@@ -137,3 +137,79 @@ def test_a_narrow_terminal_leaves_spare_columns_out(home):
     assert ["A", "B", "x" * 30] == shown(80, terminal=True).split()[:3]
     assert ["A", "x" * 30] == shown(40, terminal=True).split()
     assert ["A", "B", "C"] == shown(40, terminal=False).split()[:3]
+
+
+def test_a_narrow_terminal_breaks_texts_at_spaces():
+    """Headers first where nothing below them is as wide, then the widest text; words stay whole."""
+    rows = [
+        {"a": "one", "b": "7days", "c": "some words that take a while"},
+        {"a": "three", "b": "1h", "c": "few"},
+    ]
+    columns = (("NAME", "a"), ("RETENTION TIME", "b"), ("TEXT", "c"))
+
+    assert [
+        "  NAME   RETENTION  TEXT",
+        "         TIME",
+        "  one    7days      some words that take a while",
+        "  three  1h         few",
+    ] == table_lines(rows, columns, 50)
+    assert [
+        "  NAME   RETENTION  TEXT",
+        "         TIME",
+        "  one    7days      some words",
+        "                    that take a",
+        "                    while",
+        "  three  1h         few",
+    ] == table_lines(rows, columns, 32)
+    whole = table_lines(rows, columns)
+    assert whole == table_lines(rows, columns, max(map(len, whole)))
+    assert whole != table_lines(rows, columns, max(map(len, whole)) - 1)
+    assert "  three  1h         few" == table_lines(rows, columns, 3)[-1]
+
+
+def test_one_thing_on_a_narrow_terminal(env, tmp_path):
+    """Its lines are broken at spaces as well, in a terminal only; a blank where one is wanted."""
+    fields = (("Exports", "a"),)
+    env.environ = {"COLUMNS": "24"}
+    show_one(env, {"a": "alloc, dealloc, memory"}, fields, "table", colon=": ")
+    env.stdout_is_terminal = True
+    show_one(env, {"a": "alloc, dealloc, memory"}, fields, "table", colon=": ")
+
+    assert (
+        "  Exports: alloc, dealloc, memory\n  Exports: alloc,\n    dealloc, memory\n"
+    ) == printed(tmp_path)
+
+
+@given(st.text("ab 日", max_size=60), st.integers(1, 30))
+def test_folding_loses_nothing(text, width):
+    """Invariants: put together, the lines are the text; too long is only a single word."""
+    lines = fold(text, width)
+
+    assert text == " ".join(lines)
+    assert all(
+        sum(1 + (each == "日") for each in line) <= width or " " not in line.strip(" ")
+        for line in lines
+    )
+
+
+def test_short_cells_are_not_broken():
+    """A number stays with its unit, however narrow it gets."""
+    rows = [{"a": "1.4 MB", "b": "words that can be apart from each other"}]
+    lines = table_lines(rows, (("SIZE", "a"), ("TEXT", "b")), 10)
+
+    assert ["  1.4 MB  words that", "          can be apart"] == lines[1:3]
+
+
+def test_texts_are_broken_before_columns_are_left_out(env, tmp_path):
+    """A header of two words gives way first, then what is spare."""
+    columns = (("RETENTION TIME", "a"), ("REASON", "b"))
+    rows = [{"a": "7days", "b": "x" * 20}]
+    env.stdout_is_terminal = True
+    for width in (33, 30):
+        env.environ = {"COLUMNS": str(width)}
+        show_list(env, rows, columns, "table", empty="", spare=("REASON",))
+
+    assert (
+        "  RETENTION  REASON\n  TIME\n  7days      xxxxxxxxxxxxxxxxxxxx\n"
+        "  RETENTION TIME\n  7days\n"
+    ) == printed(tmp_path)

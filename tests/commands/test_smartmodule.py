@@ -11,10 +11,12 @@ import yaml
 from dataflare_cli.catalog import Catalog
 from dataflare_cli.model import SMARTMODULE_BYTES_MAX
 from dataflare_cli.store import Store
+from dataflare_cli.text.units import format_bytes
 from tests.harness import Result, run
 
 PUPPET = wat.puppet()
 MAP = wat.puppet(kind="map")
+SIZE = format_bytes(len(PUPPET))
 DIGEST = hashlib.sha256(PUPPET).hexdigest()
 SAID = {
     "name": "keeper",
@@ -92,6 +94,8 @@ def test_create_replaces(stored):
     assert "filter" == sm("list", "-O", "json").json[0]["kind"]
 
     other = sm("create", "puppet", "--wasm-file", stored / "map.wasm")
+    assert 'smartmodule "puppet" has been created.\n' == again.text
+    assert 'smartmodule "puppet" has been replaced.\n' == other.text
     assert f"it took the place of one with the SHA-256 {DIGEST}\n" == other.stderr
     assert ["map"] == [row["kind"] for row in sm("list", "-O", "json").json]
 
@@ -111,8 +115,8 @@ def test_create_from_a_package(stored):
     lines = sm("list").lines
     assert ["SMARTMODULE", "SIZE", "KIND", "CREATED"] == lines[0].split()
     assert [
-        ["my-group/my-filter@0.1.0", "1.1", "KB", "filter"],
-        ["puppet", "1.1", "KB", "filter"],
+        ["my-group/my-filter@0.1.0", *SIZE.split(), "filter"],
+        ["puppet", *SIZE.split(), "filter"],
     ] == [line.split()[:4] for line in lines[1:]]
 
 
@@ -295,23 +299,24 @@ def test_describe(stored):
     result = sm("describe", "keeper")
 
     assert [
-        "  Name:keeper",
-        "  Package:none",
-        "  Summary:Keeps all",
-        "  Kind:filter",
-        "  ABI:version 22, as of 2021-11 or later",
-        "  Exports:alloc, dealloc, filter, memory",
-        "  Imports:env.copy_records",
-        "  Memory:6.3 MB to begin with, no limit of its own",
-        "  Stateless:true",
-        "  SDK:dataflare-smartmodule",
-    ] == result.lines[:10]
-    assert "  Origin:stored" == result.lines[12]
+        "  Name: keeper",
+        "  Package: none",
+        "  Version: 0.3.0",
+        "  Summary: Keeps all",
+        "  Kind: filter",
+        "  ABI: version 22, as of 2021-11 or later",
+        "  Exports: alloc, dealloc, filter, memory",
+        "  Imports: env.copy_records",
+        "  Memory: 6.3 MB to begin with, no limit of its own",
+        "  Stateless: true",
+        "  SDK: dataflare-smartmodule",
+    ] == result.lines[:11]
+    assert "  Origin: stored" == result.lines[13]
     assert [
         ["PARAMETER", "DEFAULT", "DESCRIPTION"],
         ["key", "(required)", "what", "to", "look", "for"],
         ["mode", "soft"],
-    ] == [line.split() for line in result.lines[14:]]
+    ] == [line.split() for line in result.lines[15:]]
 
 
 @pytest.mark.parametrize(
@@ -339,6 +344,7 @@ def test_inspect_json_has_every_field(files, data_dir):
         "name": "said.wasm",
         "origin": str(files / "said.wasm"),
         "package": None,
+        "version": "0.3.0",
         "kind": "filter",
         "generation": "2021-11 or later",
         "abi_version": 22,
@@ -494,7 +500,7 @@ def test_delete_dry_run(stored):
     result = sm("delete", "puppet", "--dry-run")
 
     assert [
-        'smartmodule "puppet" would be deleted: filter, 1.1 KB',
+        'smartmodule "puppet" would be deleted: filter, ' + SIZE,
         "nothing was done (--dry-run)",
     ] == result.lines
     assert (1, 5) == (sm("delete", "no", "-d").code, sm("delete", "-d", "-c", "no", "puppet").code)
@@ -523,7 +529,7 @@ def test_export(stored):
     assert PUPPET == sm("export", "puppet").stdout
     result = sm("export", "puppet", "--file", "out.wasm", cwd=stored)
 
-    assert (b"", f"out.wasm: 1.1 KB, SHA-256 {DIGEST}\n") == (result.stdout, result.stderr)
+    assert (b"", f"out.wasm: {SIZE}, SHA-256 {DIGEST}\n") == (result.stdout, result.stderr)
     assert PUPPET == (stored / "out.wasm").read_bytes()
 
 

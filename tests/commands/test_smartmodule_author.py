@@ -163,7 +163,7 @@ def test_a_rust_that_cannot_make_wasm_is_passed_over(tmp_path, monkeypatch):
     result = run("smartmodule", "build", "-v", directory)
 
     assert 0 == result.code, result.stderr
-    passed, taken, called = result.stderr.splitlines()[:3]
+    passed, taken, called, *_ = result.stderr.splitlines()
     assert f"passed over: {bare.bin}/rustc of {bare.sysroot}, which has no " in passed
     assert "taken: /usr/bin/rustc of /usr: std for wasm32-unknown-unknown is made from" in taken
     assert "RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo build " in called
@@ -416,6 +416,46 @@ def test_nothing_that_is_wasm(project, tmp_path):
     assert (
         "error: cargo has built no WASM\n"
         '  Cargo.toml has to say it: [lib] crate-type = ["cdylib"]\n'
+    ) == result.stderr
+
+
+@pytest.mark.usefixtures("no_system")
+def test_a_standard_library_that_has_to_be_made(project, tmp_path):
+    """Is said before it takes its time: not if it is there, nor with -q, nor of other Rusts."""
+    note = "the first build compiles Rust's standard library, too: 20 s to 2 min, once here\n"
+    line = json.dumps({"reason": "compiler-artifact", "filenames": [str(_text_module(tmp_path))]})
+    rust = fake_rust(tmp_path / "rust", cargo=f"echo '{line}'; echo built >&2")
+    rust = rust.with_source().with_own_linker()
+
+    assert build(rust, cwd=project).stderr.startswith(note + "built\n")
+    quiet = run("-q", "sm", "build", cwd=project, env={"PATH": f"{rust.bin}:/bin"})
+    assert "built\n" == quiet.stderr
+    made = project / "target/wasm32-unknown-unknown/release/deps/libstd-0.rlib"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    assert build(rust, cwd=project).stderr.startswith("built\n")
+    assert build(rust, "--release", "dev", cwd=project).stderr.startswith(note)
+    elsewhere = build(rust, cwd=project, CARGO_TARGET_DIR=str(tmp_path / "t"))
+    assert elsewhere.stderr.startswith(note)
+    made.unlink()
+    assert build(rust.with_target(), cwd=project).stderr.startswith("built\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "hint"),
+    [
+        ("mine/src/lib.rs", "dataflare smartmodule build mine/src"),
+        ("my.wat", "dataflare smartmodule build"),
+    ],
+)
+def test_a_file_is_no_directory(file, hint, project, tmp_path):
+    """It is there, so "not found" would not be true: its directory is what is built."""
+    (tmp_path / "my.wat").touch()
+    result = run("sm", "build", file, cwd=tmp_path)
+
+    assert (2, b"") == (result.code, result.stdout)
+    assert (
+        f"error: {file} is a file; what is built is a project, by its directory\n  {hint}\n"
     ) == result.stderr
 
 

@@ -494,6 +494,39 @@ def test_an_update_without_a_change(directory):
     assert before.st_ino == os.stat(directory / name).st_ino
 
 
+def test_an_update_says_what_it_leaves(directory):
+    """The test fails on, with the reason; others in the file are updated."""
+    text = (
+        "module: puppet.wasm\ntests:\n"
+        "- {name: by hand, input: ['1'], expect: {records: [{subset: 2}], dropped: 1}}\n"
+        "- {name: json, input: ['1'], expect: {records: [{json: 2}]}}\n"
+    )
+    name = write(directory, text)
+    result = outcome_of(directory, "--update")
+
+    assert 1 == result.code
+    reason = "--update leaves subset, regex and schema as they are: change it by hand"
+    assert f"    update: {reason}" in result.lines
+    assert "  ✓ json (updated)" in result.lines
+    assert "updated f.smtest.yaml: 1 test\n1 passed, 1 failed" in result.stderr
+    assert text.replace("json: 2", "json: 1") == (directory / name).read_text()
+    assert reason not in outcome_of(directory).text
+
+
+def test_an_update_keeps_links_and_permissions(directory):
+    """What the link leads to is replaced, and nothing is left beside it."""
+    real = directory / "real"
+    real.mkdir()
+    (real / "f").write_text(FAILS)
+    (real / "f").chmod(0o640)
+    (directory / "f.smtest.yaml").symlink_to(real / "f")
+
+    assert 0 == outcome_of(directory, "--update").code
+    assert (directory / "f.smtest.yaml").is_symlink()
+    assert 0o640 == (real / "f").stat().st_mode & 0o777
+    assert [real / "f"] == list(real.iterdir())
+
+
 # ------------------------------------------------------------------------ watching
 
 

@@ -48,12 +48,17 @@ def test_watch_tells_of_every_change(stored):
 
 
 def test_watch_in_a_table(stored):
-    """The event, then what a list shows; --timeout ends it with 124."""
+    """The event, then what a list shows, one below the other; --timeout ends it with 124."""
+    (stored / "large.wasm").write_bytes(wat.with_metadata(wat.puppet(), {"summary": "x" * 20_000}))
+    run("smartmodule", "create", "a-name-that-is-long", "--wasm-file", stored / "large.wasm")
     result = run("smartmodule", "watch", "--timeout", "50ms")
+    listed = {line.split()[0]: line.split() for line in run("smartmodule", "list").lines[1:]}
 
-    assert [["present", "puppet", "1.1", "KB", "filter"]] == [
-        line.split()[:5] for line in result.lines
+    assert [["present", *listed["a-name-that-is-long"]], ["present", *listed["puppet"]]] == [
+        line.split() for line in result.lines
     ]
+    for word in ("filter", "20"):  # its kind, and the time it was created at
+        assert 1 == len({line.index(f"  {word}") for line in result.lines})
     assert (124, "error: --timeout of 0.05 s has passed\n") == (result.code, result.stderr)
 
 

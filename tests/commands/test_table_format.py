@@ -110,7 +110,7 @@ def test_create_twice(slim):
         ("name: t\ncolums: []", 2, "t.yaml: Object contains unknown field `colums`"),
         ("columns: []", 2, "t.yaml: Object missing required field `name`"),
         ("name: a b", 1, "Invalid argument: Invalid TableFormat name 'a b'"),
-        ("[", 2, "t.yaml: not YAML"),
+        ("[", 2, "t.yaml:1:2: not YAML"),
         (None, 1, "File not found: "),
     ],
 )

@@ -141,6 +141,7 @@ def test_bad_input_is_told_and_left_out(modules):
 
 # -------------------------------------------------------------------------- failures
 
+AGAIN = "started again after a failure: if it remembers records, not those before"
 INFO = "SmartModule Info: \n    Type: Filter\n    Offset: 1\n    Key: NULL\n    Value: E2"
 
 
@@ -151,7 +152,7 @@ def test_on_error_stop(module, modules):
 
     assert (1, b"a\n") == (result.code, result.stdout)
     hint = (
-        f'  in the SmartModule "{module}.wasm", input, offset 1; --on-error skip passes such '
+        f'  in the SmartModule "{module}.wasm", offset 1 in the input; --on-error skip passes such '
         "records over, --on-error dead-letter=TOPIC keeps them"
     )
     assert f"error: SmartModule transform error bad\n\n{INFO}\n{hint}\n" == result.stderr
@@ -163,9 +164,11 @@ def test_on_error_skip(module, modules):
     stdin = b"a\n" + b"E\n" * 12 + b"b\nT\nc\n"
     result = transform(modules, module, "--on-error", "skip", stdin=stdin)
     lines = result.stderr.splitlines()
+    if module == "puppet":
+        assert f"{module}.wasm: {AGAIN}" == lines.pop(0)
 
     assert (5, b"a\nb\nc\n") == (result.code, result.stdout)
-    assert [f"input, offset {n}: {module}.wasm: bad" for n in range(1, 11)] == lines[:10]
+    assert [f"offset {n} in the input: {module}.wasm: bad" for n in range(1, 11)] == lines[:10]
     assert [
         "further failures are counted, not shown",
         "error: 13 records were skipped, of 16: a SmartModule failed at them",
@@ -187,7 +190,8 @@ def test_on_error_dead_letter(module, modules, data_dir):
     bad, trapped = (json.loads(line) for line in run("consume", "failed", "-BdO", "records").lines)
 
     assert (0, b"a\nb\n") == (result.code, result.stdout)
-    assert "2 records were sent to the topic failed\n" == result.stderr
+    again = f"puppet.wasm: {AGAIN}\n" if module == "puppet" else ""
+    assert f"{again}2 records were sent to the topic failed\n" == result.stderr
     where = [["dataflare-topic", ""], ["dataflare-partition", "0"]]
     assert {
         "topic": "failed",
@@ -201,16 +205,15 @@ def test_on_error_dead_letter(module, modules, data_dir):
             ["h", "v"],
             ["none", None],
             ["dataflare-module", f"{module}.wasm"],
-            ["dataflare-error", f"bad\n\n{INFO}"],
+            ["dataflare-error", "bad"],
             *where,
             ["dataflare-offset", "1"],
         ],
     } == bad
     assert ("k", "T", 6) == (trapped["key"], trapped["value"], trapped["timestamp"])
-    info = INFO.replace("1", "2").replace("NULL", "k").replace("E2", "T")
     assert [
         ["dataflare-module", f"{module}.wasm"],
-        ["dataflare-error", f"it trapped: wasm `unreachable` instruction executed\n\n{info}"],
+        ["dataflare-error", "it trapped: wasm `unreachable` instruction executed"],
         *where,
         ["dataflare-offset", "2"],
     ] == trapped["headers"]
@@ -374,12 +377,12 @@ def test_a_secret_that_is_too_long_is_not_told(modules, monkeypatch):
         (
             "x",
             ("--sm-records-out", "1"),
-            "it made 2 records of 1, more than the limit of 1 a record (--sm-records-out)",
+            "it made 2 records of one record, more than the limit of 1 a record (--sm-records-out)",
         ),
         (
             "x" * 1000,
             ("--sm-bytes-out", "300"),
-            "bytes of 1 records, more than the limit of 300 a record (--sm-bytes-out)",
+            "bytes of one record, more than the limit of 300 a record (--sm-bytes-out)",
         ),
     ],
 )
@@ -437,7 +440,7 @@ def test_a_chain_runs_in_its_order(modules):
 
     assert b"a\nx\nx\nx\nx\n" == chain.stdout
     assert (1, b"a\n") == (stop.code, stop.stdout)
-    assert 'in the SmartModule "fails", input, offset 2' in stop.stderr
+    assert 'in the SmartModule "fails", offset 2 in the input' in stop.stderr
 
 
 def test_the_short_ways_have_a_fixed_order(modules):
@@ -564,7 +567,7 @@ def test_a_failure_far_behind_is_at_the_right_record(module, modules):
     assert (1, lines[:150_000]) == (stop.code, stop.stdout.splitlines())
     assert "    Offset: 150000\n" in stop.stderr
     assert (5, lines[:150_000] + lines[150_001:]) == (skip.code, skip.stdout.splitlines())
-    assert f"input, offset 150000: {module}.wasm: bad\n" in skip.stderr
+    assert f"offset 150000 in the input: {module}.wasm: bad\n" in skip.stderr
 
 
 def test_parallel_may_be_asked_for(modules):

@@ -6,9 +6,12 @@ Invariants
 - What is to be redacted is nowhere in the output.
 """
 
+import hashlib
 import json
 import re
+import tomllib
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -17,17 +20,20 @@ from hypothesis import strategies as st
 from stored import flat_run
 
 from dataflare_cli import codec
+from dataflare_cli.codec.program import Needs
 from dataflare_cli.model import GuestLimits, Record
 from dataflare_cli.smartmodule.builtin import builtin_names
 from dataflare_cli.smartmodule.chain import Step
 from dataflare_cli.smartmodule.engine import LoadedModule
 from dataflare_cli.smartmodule.registry import builtin_module
-from dataflare_cli.stream.transform import ChainPlan, Needs, Transform
+from dataflare_cli.stream.transform import ChainPlan, Transform
 from tests.harness import run
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "smartmodules"
 ARTEFACTS = ROOT / "dataflare_cli" / "wasm" / "builtin"
+
+CrateId = tuple[str, str]  # name and version
 
 words = st.sampled_from(["", "error", "warn", "an error", "erro r", "é", '"', "\\", "\0", "a,b"])
 numbers = st.integers(-(2**40), 2**40)
@@ -49,17 +55,15 @@ def test_every_fixture():
 
 
 def test_what_is_shipped():
-    """Modules, their checksums, and the licences of all crates in them, however few."""
+    """The index has the checksum of every module, and LICENSES.md knows the same modules."""
     index = json.loads((ARTEFACTS / "builtin.json").read_text())
-    licences = (ARTEFACTS / "LICENSES.md").read_text()
-    lock = (SOURCES / "Cargo.lock").read_text()
-    linked = set(re.findall(r"^\| ([\w-]+) \|", licences, re.MULTILINE)) - {"crate"}
-    crates = set(re.findall(r'^name = "(.+)"$', lock, re.MULTILINE))
+    found = {path.stem: path.read_bytes() for path in ARTEFACTS.glob("*.wasm")}
 
-    assert {path.stem for path in ARTEFACTS.glob("*.wasm")} == set(index["modules"])
-    # The standard library's are not in the lock file.
-    assert {"jaq-core", "regex-automata", "serde_json", "sha2"} <= linked & crates
-    assert "| core |" in licences
+    assert index["modules"] == {
+        name: {"sha256": hashlib.sha256(wasm).hexdigest(), "bytes": len(wasm)}
+        for name, wasm in found.items()
+    }
+    assert {*found} == {*chain(*(users for _, _, users in licence_rows()))}
 
 
 @cache
@@ -208,16 +212,105 @@ def test_csv_and_back(items, size):
     assert texts == [json.loads(each.value or b"") for each in back]
 
 
-def test_licences_name_every_crate_that_is_linked():
-    """A crate is in the list with version, licence and modules."""
-    rows = [
-        line.strip("| \n").split(" | ")
-        for line in (ARTEFACTS / "LICENSES.md").read_text().splitlines()
-        if line.startswith("| ")
+def table(path: Path) -> list[list[str]]:
+    """Return the cells of a file's table, without its head."""
+    rows = [line for line in path.read_text().splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def licence_rows() -> list[tuple[CrateId, str, list[str]]]:
+    """Return each crate in LICENSES.md: name and version, licence, and the modules it is in."""
+    return [
+        ((name, version), licence, builtin_names() if users == "all" else users.split(", "))
+        for name, version, licence, _, users in table(ARTEFACTS / "LICENSES.md")
     ]
 
-    assert {5} == {len(row) for row in rows}
-    assert all(row[2] for row in rows)
+
+def licensed(module: str) -> set[CrateId]:
+    return {crate for crate, _, users in licence_rows() if module in users}
+
+
+# Once for all modules: the standard library, which has a lock file of its own.
+def of_rust() -> set[CrateId]:
+    return set.intersection(*map(licensed, builtin_names()))
+
+
+@cache
+def locked() -> dict[str, list[tuple[str, list[str]]]]:
+    """Return what Cargo.lock has by a name: versions, and what each depends on, tests included."""
+    found: dict[str, list[tuple[str, list[str]]]] = {}
+    for each in tomllib.loads((SOURCES / "Cargo.lock").read_text())["package"]:
+        found.setdefault(each["name"], []).append((each["version"], each.get("dependencies", [])))
+    return found
+
+
+def resolve(dependency: str) -> tuple[CrateId, list[str]]:
+    """Return what a line of Cargo.lock is about: a name, and the version if there are several."""
+    name, _, wanted = dependency.partition(" ")
+    (found,) = [each for each in locked()[name] if wanted in {"", each[0]}]
+    return (name, found[0]), found[1]
+
+
+def closure(module: str) -> set[CrateId]:
+    """Return all that a module's crate can depend on: more than is linked."""
+    found: set[CrateId] = set()
+    left = [module]
+    while left:
+        crate, dependencies = resolve(left.pop())
+        if crate not in found:
+            found.add(crate)
+            left += dependencies
+    return found
+
+
+def direct(crate: str) -> set[CrateId]:
+    """Return what our own crates say that a module takes of others', without what tests take."""
+    ours = {
+        manifest["package"]["name"]: manifest
+        for path in SOURCES.glob("*/Cargo.toml")
+        for manifest in [tomllib.loads(path.read_text())]
+    }
+    lines = {line.partition(" ")[0]: line for line in resolve(crate)[1]}
+    found: set[CrateId] = set()
+    for name in ours[crate].get("dependencies", {}):
+        found |= direct(name) if name in ours else {resolve(lines[name])[0]}
+    return found
+
+
+def test_licences_are_complete_rows():
+    """Every crate is listed once, with a licence."""
+    crates = [crate for crate, _, _ in licence_rows()]
+
+    assert sorted(set(crates)) == crates
+    assert all(licence for _, licence, _ in licence_rows())
+    assert {"alloc", "core", "std"} <= {name for name, _ in of_rust()}
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_licences_name_what_a_module_depends_on(name):
+    """All crates that it takes itself, in the versions of Cargo.lock, and none that it cannot have.
+
+    What lies in between is up to features and targets, which only Cargo knows.
+    """
+    assert direct(name) <= licensed(name)
+    assert licensed(name) - of_rust() <= closure(name)
+
+
+def test_readme_lists_the_modules():
+    """With kind and parameters, those in bold that have to be given, in the order of the help."""
+    listed = {
+        name: (kinds, params)
+        for names, kinds, params, _ in table(SOURCES / "README.md")
+        for name in names.split(", ")
+    }
+    expected = {}
+    for name in builtin_names():
+        about = loaded(name).metadata
+        kinds = [about.kind, *(["look-back"] if loaded(name).has_look_back else [])]
+        shown = [each.name if each.optional else f"**{each.name}**" for each in about.params]
+        expected[name] = (", ".join(kinds), ", ".join(shown))
+
+    assert expected == listed
 
 
 @pytest.mark.parametrize("name", builtin_names())

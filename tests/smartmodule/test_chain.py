@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from stored import flat_run
 
 from dataflare_cli import codec
+from dataflare_cli.codec.program import Needs
 from dataflare_cli.codec.smart import open_window
 from dataflare_cli.errors import ModuleFailed
 from dataflare_cli.model import GuestLimits, Lookback, Record
 from dataflare_cli.smartmodule.chain import Chain, Step
 from dataflare_cli.smartmodule.engine import LoadedModule
-from dataflare_cli.stream.transform import ChainPlan, Needs, Transform
+from dataflare_cli.stream.transform import ChainPlan, Transform
 
 BASE_MS = 1_700_000_000_000
 PUPPET = LoadedModule("puppet", wat.puppet())

@@ -1,13 +1,14 @@
 """The engine: what is a SmartModule, how it is called, and what it may not do."""
 
-import struct
+import gc
+import weakref
 
 import pytest
 import wasmtime
 import wat
 
 from dataflare_cli.errors import InitFailed, InvalidModule, UsageError
-from dataflare_cli.model import GuestLimits, Lookback, SmartModuleKind
+from dataflare_cli.model import GuestLimits, Lookback, Secret, SmartModuleKind
 from dataflare_cli.smartmodule import abi
 from dataflare_cli.smartmodule.engine import (
     Bounds,
@@ -16,27 +17,12 @@ from dataflare_cli.smartmodule.engine import (
     Instance,
     LoadedModule,
 )
+from tests.engines import NO_RECORDS, failure_of, load, refusal_of, start
 
-NO_RECORDS = bytes(4)
 ECHO_ALL_THERE_IS = """
     (call $copy_records (local.get $at) (local.get $bytes))
     (i32.const 0)
 """
-
-
-def load(wasm: bytes) -> LoadedModule:
-    return LoadedModule("m", wasm)
-
-
-def start(wasm: bytes, params=None, lookback=None, *, log=None, **limits) -> Instance:
-    bounds = Bounds(GuestLimits(**limits))
-    return Instance(load(wasm), params or {}, lookback, bounds, log or (lambda _: None))
-
-
-def refusal_of(wasm: bytes) -> str:
-    with pytest.raises(InvalidModule) as caught:
-        load(wasm)
-    return caught.value.problem
 
 
 # ------------------------------------------------------------------ what is a SmartModule
@@ -117,7 +103,7 @@ def test_copy_records_may_be_imported_from_any_module():
     body = "(call $other (i32.const 1024) (i32.const 5)) (i32.const 0)"
     output = start(wat.module(body, imports=text, data=bytes(5))).run(NO_RECORDS, 0, -1)
 
-    assert bytes(5) == bytes(output.raw)
+    assert bytes(5) == bytes(output)
 
 
 # ------------------------------------------------------------------------ how it is called
@@ -127,7 +113,7 @@ def test_the_input_has_the_layout_of_version_22():
     """The worked example of the reference, 11.2, with its parameters in every input."""
     records = bytes.fromhex("00000002 16000000000a6170706c6500 1c000a0201046b310a667275697400")
     instance = start(wat.module(ECHO_ALL_THERE_IS), {"key": "a"})
-    given = bytes(instance.run(records, 100, 0x18BCFE56800).raw)
+    given = bytes(instance.run(records, 100, 0x18BCFE56800))
 
     head = bytes.fromhex("0000000000000064 0000001f")
     params = bytes.fromhex("0001 0003 6b6579 0001 61 00")
@@ -141,7 +127,7 @@ def test_an_aggregate_is_given_its_accumulator():
     # Of zero records and an accumulator: gives back what it needs to be probed.
     wasm = wat.module(ECHO_ALL_THERE_IS, kind="aggregate")
     instance = start(wasm)
-    given = bytes(instance.run(records, 0, 0x18BCFE56800, b"a", version=22).raw)
+    given = bytes(instance.run(records, 0, 0x18BCFE56800, b"a", version=22))
 
     assert given.startswith(bytes.fromhex("0000000000000000 0000000c") + records)
     assert given.endswith(bytes.fromhex("00000001 61"))
@@ -244,12 +230,6 @@ BOMB = """
 """
 
 
-def failure_of(wasm: bytes, **limits) -> CallFailedError:
-    with pytest.raises(CallFailedError) as caught:
-        start(wasm, **limits).run(NO_RECORDS, 0, -1)
-    return caught.value
-
-
 def test_an_endless_loop_is_stopped():
     """The message names the limit and its flag."""
     found = failure_of(wat.module(LOOP), time_s=0.05)
@@ -298,11 +278,10 @@ def test_an_input_that_does_not_fit_is_a_matter_of_memory():
     ],
 )
 def test_traps_are_failures(body):
-    """Also when the stack overflows; the instance is not used again."""
+    """Also when the stack overflows."""
     instance = start(wat.module(body, functions="(func $again (call $again))"))
     with pytest.raises(CallFailedError, match="it trapped: "):
         instance.run(NO_RECORDS, 0, -1)
-    assert not instance.is_usable
 
 
 @pytest.mark.parametrize(
@@ -336,7 +315,7 @@ def test_no_output_at_all():
 
 
 def test_the_last_of_several_outputs_counts():
-    """As on Fluvio, whose host has one slot; a million calls don't fill its memory."""
+    """As on Fluvio, whose host has one slot."""
     body = """
     (loop $again
       (call $copy_records (i32.const 0) (local.get $i))
@@ -347,96 +326,7 @@ def test_the_last_of_several_outputs_counts():
 """
     output = start(wat.module(body, data=b"\0\0\0\0\0")).run(NO_RECORDS, 0, -1)
 
-    assert bytes(5) == bytes(output.raw)
-
-
-# ------------------------------------------------------------------------------------- WASI
-
-WASI = """
-  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "environ_sizes_get"
-    (func $environ_sizes_get (param i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "path_open"
-    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "clock_time_get"
-    (func $clock_time_get (param i32 i64 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_prestat_get"
-    (func $fd_prestat_get (param i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
-"""
-
-
-def wasi_answer(call: str, *, log=None) -> bytes:
-    """Return the code of a WASI call, and the 16 bytes at 2048 after it."""
-    body = f"""
-    (i32.store8 (i32.const 2044) {call})
-    (call $copy_records (i32.const 2044) (i32.const 20))
-    (i32.const 0)
-"""
-    iovec = struct.pack("<II", 1040, 12) + bytes(8) + b"one\ntwo\nrest"
-    return bytes(start(wat.module(body, imports=WASI, data=iovec), log=log).run(bytes(4), 0, 0).raw)
-
-
-def test_what_a_module_prints_is_logged():
-    """Whole lines, from stdout as from stderr; never on our stdout."""
-    lines: list[str] = []
-    call = "(call $fd_write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 2048))"
-    answer = wasi_answer(call, log=lines.append)
-
-    assert (0, 12) == struct.unpack("<I4xQ", answer[:16])[::1] or answer[0] == 0
-    assert ["one", "two"] == lines
-
-
-@pytest.mark.parametrize(
-    ("call", "code"),
-    [
-        ("(call $fd_write (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 0))", 8),
-        ("(call $fd_write (i32.const 1) (i32.const -9) (i32.const 1) (i32.const 0))", 21),
-        ("(call $fd_write (i32.const 1) (i32.const 1024) (i32.const -1) (i32.const 0))", 28),
-        ("(call $environ_sizes_get (i32.const 2048) (i32.const 2052))", 0),
-        (
-            (
-                "(call $path_open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0)"
-                " (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0))"
-            ),
-            52,
-        ),
-        ("(call $random_get (i32.const 2048) (i32.const 16))", 0),
-        ("(call $random_get (i32.const 2048) (i32.const -1))", 28),
-        ("(call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 2048))", 0),
-        ("(call $clock_time_get (i32.const 0) (i64.const 0) (i32.const -4))", 21),
-        ("(call $fd_prestat_get (i32.const 3) (i32.const 2048))", 8),
-    ],
-)
-def test_wasi_sees_nothing_of_the_host(call, code):
-    """No files, no environment; bad places are EFAULT, and what is not there is ENOSYS."""
-    assert code == wasi_answer(call)[0]
-
-
-def test_proc_exit_ends_the_call():
-    """Not the process."""
-    wasm = wat.module("(call $proc_exit (i32.const 3)) (i32.const 0)", imports=WASI)
-
-    assert "it trapped: the module called proc_exit(3)" == failure_of(wasm).text
-
-
-def test_a_printing_loop_fills_no_disk():
-    """What is logged has a limit."""
-    lines: list[str] = []
-    body = """
-    (loop $again
-      (drop (call $fd_write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 2048)))
-      (local.set $i (i32.add (local.get $i) (i32.const 1)))
-      (br_if $again (i32.lt_u (local.get $i) (i32.const 20000))))
-    (call $copy_records (i32.const 2044) (i32.const 4))
-    (i32.const 0)
-"""
-    iovec = struct.pack("<II", 1032, 12) + b"one\ntwo\nrest"
-    start(wat.module(body, imports=WASI, data=iovec), log=lines.append).run(NO_RECORDS, 0, 0)
-
-    assert sum(map(len, lines)) < 70_000
-    assert "… (more is not shown)" == lines[-1]
+    assert bytes(5) == bytes(output)
 
 
 # ------------------------------------------------------------------------------- buffers
@@ -469,3 +359,84 @@ def test_a_module_of_two_arguments_is_told_by_what_it_says_of_no_records():
     )
     assert abi.Layout.WITH_ERRORS is load(later).layout
     assert abi.Layout.BARE is load(older).layout
+
+
+# --------------------------------------------------------------------- what it costs
+
+
+def test_an_instance_is_freed_at_once():
+    """Without waiting for a collector: a run that goes on past failures starts many."""
+    instance = start(wat.module(), {"key": Secret("hunter2")})
+    guest = weakref.ref(instance.guest)
+    gc.disable()
+    try:
+        del instance
+        assert guest() is None
+    finally:
+        gc.enable()
+
+
+def test_a_module_of_many_megabytes_may_trap():
+    """A trap is not taken for a lack of memory where the call has asked for none."""
+    found = failure_of(wat.module("unreachable", pages="96"), memory_bytes=8_000_000)
+
+    assert "trap" == found.cause
+    assert "it has 6291456 bytes of memory, and --sm-memory is 8000000" in found.text
+
+
+def test_an_error_about_exports_is_short():
+    """However many there are."""
+    more = "".join(f'(func (export "f{number}"))' for number in range(5000))
+    wasm = bytes(wasmtime.wat2wasm(f"(module {more})"))
+
+    assert len(refusal_of(wasm)) < 200
+
+
+def test_a_start_function_that_exits():
+    """It is no SmartModule, and the process goes on."""
+    wasm = bytes(
+        wasmtime.wat2wasm("""(module
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (func $start (call $exit (i32.const 3)))
+        (start $start)
+        (func (export "dealloc") (param i32 i32))
+        (func (export "alloc") (param i32) (result i32) (i32.const 8))
+        (func (export "filter") (param i32 i32 i32) (result i32) (i32.const 0)))""")
+    )
+
+    assert "the module called proc_exit(3)" in refusal_of(wasm)
+
+
+def test_functions_that_take_minutes_to_compile_are_refused():
+    """Many locals in a large function: what compiling takes is their product."""
+    locals_ = "(local i32) " * 40_000
+    body = "(local.set 39000 (i32.add (local.get 5) (i32.const 7)))" * 15_000
+    wasm = bytes(
+        wasmtime.wat2wasm(f"""(module
+        (import "env" "copy_records" (func (param i32 i32)))
+        (func {locals_} {body})
+        (memory (export "memory") 1)
+        (func (export "alloc") (param i32) (result i32) (i32.const 8))
+        (func (export "filter") (param i32 i32 i32) (result i32) (i32.const 0)))""")
+    )
+
+    assert "a function of it is too large to be compiled in time" in refusal_of(wasm)
+
+
+def test_more_parameters_than_can_be_counted():
+    """They are refused, not cut off."""
+    more = '(func (export "init") (param i32 i32 i32) (result i32) (i32.const 0))'
+    params = {str(number): "" for number in range(65_536)}
+    with pytest.raises(UsageError, match="65536 parameters"):
+        start(wat.module(more=more), params)
+
+
+def test_the_fuel_of_a_trap_counts():
+    """So does that of allocating."""
+    loaded = LoadedModule("m", wat.module("unreachable"), counts_fuel=True)
+    instance = Instance(loaded, {}, None, Bounds(GuestLimits()))
+    with pytest.raises(CallFailedError):
+        instance.run(NO_RECORDS, 0, -1)
+
+    assert instance.fuel_used > 0

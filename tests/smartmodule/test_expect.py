@@ -1,6 +1,7 @@
 """Matchers: each holds for what it is meant for, and says why where it does not."""
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,17 @@ import yaml
 
 from dataflare_cli.errors import ConfigError
 from dataflare_cli.model import Record
-from dataflare_cli.smartmodule.fixtures.expect import Expect, RecordMatcher, read_expect
+from dataflare_cli.smartmodule.fixtures.expect import (
+    EXPECT_KEYS,
+    MATCHERS,
+    Expect,
+    RecordMatcher,
+    read_expect,
+)
 from dataflare_cli.smartmodule.fixtures.nodes import read_document
+from dataflare_cli.smartmodule.fixtures.parse import TEST_KEYS
+
+HANDBOOK = Path(__file__).parents[2] / "smartmodules" / "FIXTURES.md"
 
 
 def expecting(text: str, base: Path = Path()) -> Expect:
@@ -279,9 +289,9 @@ def test_references_and_merges():
         ("f.yaml", b"", "f.yaml: is empty"),
         ("f.yaml", b"a: b: c", "f.yaml:1:5: not YAML: "),
         ("f.yaml", b"a: \xff", "f.yaml: not UTF-8 at byte 3"),
-        ("f.yaml", b"a: \x07", "f.yaml: not YAML: "),
+        ("f.yaml", b"a: 1\nb: \x07", "f.yaml:2:4: not YAML: the character U+0007 is not allowed"),
         ("f.yaml", b"a: 1\n---\nb: 2", "f.yaml:2:1: not YAML: "),
-        ("f.yaml", b"[" * 5000, "f.yaml: not YAML: "),
+        ("f.yaml", b"[" * 5000, "f.yaml: not YAML: too many lists or mappings in each other"),
         ("f.json", b'{"a": 1', "f.json:1:8: not JSON: "),
         ("f.json", b'{"a": NaN}', "f.json: not JSON: NaN"),
         ("f.json", b"a: 1", "f.json:1:1: not JSON: "),
@@ -323,3 +333,30 @@ def test_bytes_are_written_in_base64():
     data = bytes(range(256))
 
     assert problem(f"{{base64: {base64.b64encode(data).decode()}}}", data) is None
+
+
+# --------------------------------------------------------------------- the handbook
+
+
+def table_of(head: str) -> list[str]:
+    """Return the first columns of the handbook's table with a head."""
+    _, found, rest = HANDBOOK.read_text().partition(f"\n{head}\n")
+    assert found, f"no table begins with {head}"
+    rows = rest.partition("\n\n")[0].splitlines()[1:]
+    return [row.split("|")[1] for row in rows]
+
+
+def test_the_handbook_has_every_matcher():
+    """And none that there is not."""
+    named = re.findall(r"\{(\w+):", " ".join(table_of("| matcher | holds for |")))
+
+    assert set(MATCHERS) == set(named)
+
+
+def test_the_handbook_has_every_key():
+    """Of a test, and of what it expects."""
+    tables = re.findall(r"\| key \| means \|\n\|---\|---\|\n((?:\|.*\n)+)", HANDBOOK.read_text())
+    _, of_tests, of_expect = (re.findall(r"^\| `(\w+)", each, re.MULTILINE) for each in tables)
+
+    assert set(TEST_KEYS) == set(of_tests)
+    assert set(EXPECT_KEYS) == set(of_expect)

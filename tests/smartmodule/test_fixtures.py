@@ -12,7 +12,8 @@ from dataflare_cli.smartmodule.fixtures.discover import find_fixtures
 from dataflare_cli.smartmodule.fixtures.expect import Equals, Expect, RecordMatcher
 from dataflare_cli.smartmodule.fixtures.parse import FileInput, TopicInput, parse_fixture
 from dataflare_cli.smartmodule.fixtures.runner import Job, _asked_for, files_of
-from dataflare_cli.smartmodule.transforms import Origin
+from dataflare_cli.smartmodule.registry import Registry
+from dataflare_cli.smartmodule.transforms import FILE_BYTES_MAX, Origin
 from tests.fixture_files import (
     MODULES,
     fixture_of,
@@ -226,6 +227,7 @@ def at(timestamp_ms):
         "input: [a, d, E1, b], expect: {error: {equals: bad}, dropped: [1]}",
         "input: [a, T], expect: {error: unreachable, error_offset: 1}",
         "input: [a], expect: {records: [a]}, fuel_max: 1000000, time_ms_max: 4000",
+        "input: [a, E], expect: {error: bad}, fuel_max: 1000000",
     ],
 )
 def test_what_passes(test, directory):
@@ -259,6 +261,7 @@ def test_what_passes(test, directory):
             "1 expected, 0 found",
         ),
         ("input: [a], expect: {count: 1}, fuel_max: 1", "fuel_max", ", more than 1"),
+        ("input: [E], expect: {error: bad}, fuel_max: 1", "fuel_max", ", more than 1"),
         ("input: [a], expect: {count: 1}, time_ms_max: 0.000001", "time_ms_max", " ms, more than"),
         ("input: {file: none}, expect: {count: 1}", "input", "File not found: "),
         ("input: t@0:1, expect: {count: 1}", "input", "Topic not found: t"),
@@ -335,11 +338,30 @@ def test_a_chain(directory):
     module = "transforms:\n- {uses: puppet.wasm}\n- {uses: fed.wasm, lookback: {last: 2}}"
     test = "history: [a, b, c], input: [a], expect: {count: 1}"
     verdict = verdict_of(directory, test, module)
-    (directory / "chain.yaml").write_text(module)
-    of_file = verdict_of(directory, test, "transforms: chain.yaml")
 
-    for each in (verdict, of_file):
-        assert (True, b"\0\0\0\2") == (each.passed, each.outcome.records[0].value)
+    assert (True, b"\0\0\0\2") == (verdict.passed, verdict.outcome.records[0].value)
+
+
+def test_a_chain_in_a_file(directory):
+    """It means what it means to --transforms: `uses` is the name of a module, never a path."""
+    chain = "transforms:\n- {uses: regex-filter, with: {regex: a}}\n"
+    (directory / "chain.yaml").write_text(chain)
+    test = "input: [a, b], expect: {records: [a], dropped: 1}"
+
+    assert [] == problems_of(directory, test, "transforms: chain.yaml")
+    (directory / "chain.yaml").write_text(f"{chain}- {{uses: puppet.wasm}}\n")
+    with pytest.raises(NotFound) as caught:
+        Registry(lambda: None).resolve("puppet.wasm")
+    ((what, text),) = problems_of(directory, test, "transforms: chain.yaml")
+    assert "module" == what
+    assert text.startswith(caught.value.message)
+
+
+def test_a_chain_in_a_file_has_its_limit(directory):
+    """A larger one would be refused by --transforms."""
+    (directory / "chain.yaml").write_bytes(b"#" * (FILE_BYTES_MAX + 1))
+    with pytest.raises(ConfigError, match=r"chain\.yaml: is larger"):
+        fixture_of(directory, "transforms: chain.yaml\ntests: []")
 
 
 def test_an_init_that_refuses(directory):
@@ -354,6 +376,39 @@ def test_an_init_that_refuses(directory):
     assert [("error_offset", "0 expected, none found")] == problems_of(
         directory, "expect: {error: good, error_offset: 0}", module
     )
+
+
+def test_a_budget_holds_for_what_fails(directory):
+    """A trap costs what was done before it, and a look_back that refuses what it has done."""
+    trap = "input: [T], expect: {error: unreachable}, fuel_max: "
+    ((what, text),) = problems_of(directory, f"{trap}1")
+    assert "fuel_max" == what
+    cost = int(text.partition(",")[0])
+    assert cost > 1
+    assert [] == problems_of(directory, f"{trap}{cost}")
+
+    refuses = wat.module(more=wat.LOOK_BACK.replace("const 0", "const -1"))
+    (directory / "forgets.wasm").write_bytes(refuses)
+    test = "lookback: {last: 1}, expect: {error: SmartModule look_back error}, fuel_max: 1"
+    ((what, _),) = problems_of(directory, test, "module: forgets.wasm")
+    assert "fuel_max" == what
+
+
+def test_paths_in_messages_are_tidy(directory):
+    """Without `..`, and with what a link before it leads to: it is a path to that file."""
+    real = directory / "real" / "deep"
+    real.mkdir(parents=True)
+    (directory / "link").symlink_to(real)
+    modules = {
+        "module: link/../gone.wasm": "real/gone.wasm",
+        "package: link/../gone": "real/gone/SmartModule.toml",
+    }
+    for module, path in modules.items():
+        ((_, text),) = problems_of(directory, "input: [], expect: {}", module)
+        assert f"{directory.resolve()}/{path}" in text
+        assert ".." not in text
+    ((_, text),) = problems_of(directory, "input: {file: link/../gone}, expect: {}")
+    assert f"File not found: {directory.resolve()}/real/gone" == text
 
 
 def test_a_module_that_is_none(directory):
@@ -399,10 +454,12 @@ def test_which_files_matter(directory):
     (directory / "chain.yaml").write_text("transforms: [{uses: puppet.wasm}]")
     of_file = "transforms: chain.yaml\ntests: []"
 
-    for wanted, given in (("in.csv", text), ("chain.yaml", of_file)):
-        assert {"f.smtest.yaml", "puppet.wasm", wanted} == {
-            each.name for each in files_of(fixture_of(directory, given))
-        }
+    for wanted, given in (
+        ({directory / "puppet.wasm", directory / "in.csv"}, text),
+        ({directory / "chain.yaml"}, of_file),
+    ):
+        fixture = fixture_of(directory, given)
+        assert {fixture.path, *wanted} == files_of(fixture)
 
 
 # ------------------------------------------------------------------------ inputs

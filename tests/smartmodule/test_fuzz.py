@@ -153,7 +153,8 @@ def broken_modules(seed: int, count: int):
 def try_out(wasm: bytes) -> str:
     """Return what became of a module: refused, failed or ran."""
     try:
-        instance = Instance(LoadedModule("broken", wasm), {}, None, Bounds(LIMITS), lambda _: None)
+        instance = Instance(LoadedModule("broken", wasm), {}, None, Bounds(LIMITS))
+        instance.init()
     except (InvalidModule, InitFailed):
         return "refused"
     try:

@@ -79,8 +79,10 @@ def test_the_file_is_replaced_as_a_whole(tmp_path):
         ("version = 1\n[module]\n", "Object contains unknown field `module`"),
         (GOOD + 'size = "1"\n', "Object contains unknown field `size`"),
         (GOOD.replace("sha256", "sha512"), "Object"),
-        ("version = ", "Invalid value"),
-        (b"\xff", "'utf-8' codec can't decode byte 0xff"),
+        ("version = ", "is not valid TOML: Invalid value"),
+        ("a=" + "[" * 5000, "is not valid TOML: "),
+        ("version = " + "1" * 5000, "is not valid TOML: "),
+        (b"\xff", "is not valid TOML: 'utf-8' codec can't decode byte 0xff"),
         (GOOD + "#" * FILE_BYTES_MAX, "is larger than 1048576 bytes"),
     ],
 )

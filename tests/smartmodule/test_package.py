@@ -29,6 +29,7 @@ description = "What to look for"
 name = "invert"
 optional = true
 """
+WORKSPACE = "[workspace]\nmembers = []\n"
 SHORT = '[package]\nname = "f"\ngroup = "g"\nversion = "1"\n'
 
 
@@ -99,7 +100,7 @@ def test_what_it_has_to_say(tmp_path):
         (("[package]", "[packages]"), "Object contains unknown field `packages`"),
         (("name", "title"), "Object contains unknown field `title` - at `$.package`"),
         (('version = "1"', 'version = "1"\nowner = "me"'), "Object contains unknown field `owner`"),
-        (("[package]", "[package"), "Expected ']'"),
+        (("[package]", "[package"), "is not valid TOML: Expected ']'"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(change, problem, tmp_path):
@@ -140,11 +141,68 @@ def test_a_workspace_builds_further_up(tmp_path, monkeypatch):
     """In the directory of the workspace; also where the package is named by a relative path."""
     package = tmp_path / "modules" / "one"
     package.mkdir(parents=True)
+    (tmp_path / "Cargo.toml").write_text(WORKSPACE)
     expected = build(tmp_path, "wasm32-unknown-unknown/release/one.wasm")
     monkeypatch.chdir(package)
 
     assert expected == find_built(package, "one")
     assert expected.samefile(find_built(Path(), "one"))
+
+
+def test_the_nearest_build_counts(tmp_path):
+    """However old it is: further up may be what is left of another layout."""
+    package = tmp_path / "one"
+    (tmp_path / ".git").mkdir()
+    build(tmp_path, "wasm32-unknown-unknown/release/one.wasm", time=9000)
+    expected = build(package, "wasm32-wasip1/release/one.wasm", time=1000)
+
+    assert expected == find_built(package, "one")
+
+
+@pytest.mark.parametrize(
+    ("files", "is_found"),
+    [
+        ({}, False),
+        ({"Cargo.toml": '[package]\nname = "x"\n'}, False),
+        ({"Cargo.toml": "[workspace"}, False),
+        ({"Cargo.toml": "[workspace]\n"}, True),
+        ({"repo/Cargo.toml": "[workspace]\n"}, False),
+        # The outermost one: a workspace may have another one in it.
+        ({"Cargo.toml": "[workspace]\n", "repo/Cargo.toml": "[workspace]\n"}, True),
+        ({".git": "gitdir: elsewhere\n"}, True),
+        # The repository ends it, whatever is around it.
+        ({".git": "", "repo/.git": ""}, False),
+        ({"Cargo.toml": "[workspace]\n", "repo/.git": ""}, False),
+        ({"Cargo.toml": "[workspace]\n", "repo/one/.git": ""}, False),
+    ],
+)
+def test_where_the_search_ends(files, is_found, tmp_path):
+    """With the repository or the workspace: further up anybody may have put something."""
+    package = tmp_path / "repo" / "one"
+    package.mkdir(parents=True)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    built = build(tmp_path, "wasm32-unknown-unknown/release/one.wasm")
+
+    if is_found:
+        assert built == find_built(package, "one")
+    else:
+        with pytest.raises(NotFound):
+            find_built(package, "one")
+
+
+def test_a_directory_of_everybodys_is_no_workspace(tmp_path):
+    """Who may write to /tmp could make one of it, for all checkouts below."""
+    shared = tmp_path / "shared"
+    package = shared / "one"
+    package.mkdir(parents=True)
+    (shared / "Cargo.toml").write_text(WORKSPACE)
+    built = build(shared, "wasm32-unknown-unknown/release/one.wasm")
+
+    assert built == find_built(package, "one")
+    shared.chmod(0o1777)
+    with pytest.raises(NotFound):
+        find_built(package, "one")
 
 
 def test_nothing_built(tmp_path):

@@ -1,21 +1,25 @@
 """Custom sections: read without compiling, from binaries of anybody."""
 
 import json
+from contextlib import suppress
 
 import pytest
+import wasmtime
 import wat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataflare_cli.smartmodule.builtin import builtin_bytes, builtin_names
 from dataflare_cli.smartmodule.engine import LoadedModule
 from dataflare_cli.smartmodule.sections import (
     METADATA_SECTION,
     Metadata,
     Param,
-    custom_sections,
     read_metadata,
     sdk_of,
 )
+from dataflare_cli.wasm import Signature, wat_to_wasm
+from dataflare_cli.wasm.binary import custom_sections, read_interface
 
 PLAIN = wat.puppet(words="")
 HEADER = b"\0asm\1\0\0\0"
@@ -148,3 +152,50 @@ def test_metadata_is_json_in_the_section():
     )
 
     assert SAID == json.loads(contents)
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_what_goes_in_and_out_is_as_wasmtime_tells_it(name):
+    """Of real modules: names, types and memories."""
+    wasm = builtin_bytes(name)
+    module = wasmtime.Module(wasmtime.Engine(), wasm)
+    found = read_interface(wasm)
+
+    def told(kind) -> Signature | None:
+        if not isinstance(kind, wasmtime.FuncType):
+            return None
+        return Signature(tuple(map(str, kind.params)), tuple(map(str, kind.results)))
+
+    assert [(each.module, each.name, told(each.type)) for each in module.imports] == found.imports
+    assert {each.name: told(each.type) for each in module.exports} == found.exports
+    limits = next(each.type.limits for each in module.exports if each.name == "memory")
+    assert (limits.min, limits.max) == found.memory_pages
+
+
+@pytest.mark.parametrize("memory", ["1", "2 7"])
+def test_functions_and_memories_that_are_imported_come_first(memory):
+    """An export names one by its number among both."""
+    wasm = wat_to_wasm(f"""(module
+      (type $unused (func (param f32 f64)))
+      (import "a" "table" (table 1 2 funcref))
+      (import "a" "global" (global (mut i64)))
+      (import "a" "call" (func $in (param i64) (result f32 externref)))
+      (import "a" "memory" (memory {memory}))
+      (func $out (param v128 funcref))
+      (global (export "g") i32 (i32.const 0))
+      (export "in" (func $in)) (export "out" (func $out)) (export "memory" (memory 0)))""")
+    in_, out = Signature(("i64",), ("f32", "ref")), Signature(("v128", "ref"), ())
+    least, _, most = memory.partition(" ")
+
+    found = read_interface(wasm)
+
+    assert [None, None, in_, None] == [each.signature for each in found.imports]
+    assert {"g": None, "in": in_, "out": out, "memory": None} == found.exports
+    assert (int(least), int(most) if most else None) == found.memory_pages
+
+
+@given(st.integers(0, len(PLAIN)), st.binary(max_size=20))
+def test_binaries_that_make_no_sense_are_refused(at, noise):
+    """Invariants: a mutilated binary is read, or is a ValueError or IndexError; it ends."""
+    with suppress(ValueError, IndexError):
+        read_interface(PLAIN[:at] + noise + PLAIN[at + len(noise) :])

@@ -30,11 +30,14 @@ pub struct Control {
     pub source_room: u32,
     pub source_count: u32,
     pub is_uniform: u32, // 1: all have the same timestamp and headers
+    pub null_count: u32, // of the records that went in
     pub raw: u32,        // what a module gave
     pub raw_bytes: u32,
     pub consumed: u32, // of it: what follows is no record
     pub table: u32,    // room for one Output per record of `raw`
     pub output_count: u32,
+    pub source_outputs_max: u32, // of one source, one after the other
+    pub source_bytes_max: u32,
     pub first: u32, // the range of outputs to write
     pub count_max: u32,
     pub batch_bytes_max: u32,
@@ -92,6 +95,7 @@ pub unsafe fn input(c: &mut Control, run: &mut Run) -> u32 {
     let mut status = DONE;
     c.source_count = 0;
     c.is_uniform = 1;
+    c.null_count = 0;
     c.base_offset = c.start;
     c.base_timestamp = -1;
     while number < run.entry_count && filling.offset < c.end && status == DONE {
@@ -166,6 +170,7 @@ unsafe fn take(
         if !filling.first.is_equal(&head) {
             c.is_uniform = 0;
         }
+        c.null_count += (parts.value_bytes < 0) as u32;
         let timestamp_delta = (head.timestamp - filling.first.timestamp) as i32;
         filling.to = put_input(filling.to, &parts, timestamp_delta, offset_delta as u32);
         *(c.sources as *mut Source).add(c.source_count as usize) = Source {
@@ -277,11 +282,14 @@ pub unsafe fn check(c: &mut Control) -> u32 {
     let mut output = c.table as *mut Output;
     c.output_count = 0;
     c.consumed = 0;
+    c.source_outputs_max = 0;
+    c.source_bytes_max = 0;
     if c.raw_bytes < COUNT_BYTES {
         return DAMAGED;
     }
     let count = (be32(c.raw as *const u8) as i32).max(0) as u32;
     let mut at = (c.raw + COUNT_BYTES) as *const u8;
+    let (mut source, mut first, mut begin) = (u32::MAX, 0, at);
     while c.output_count < count {
         let Some((mut found, next)) = read_output(at, end, c.source_count) else {
             return DAMAGED;
@@ -289,13 +297,27 @@ pub unsafe fn check(c: &mut Control) -> u32 {
         if found.value_bytes == 0 && is_null(&*sources.add(found.source as usize)) {
             found.value_bytes = -1;
         }
+        if found.source != source {
+            c.end_source(c.output_count - first, begin, at);
+            (source, first, begin) = (found.source, c.output_count, at);
+        }
         *output = found;
         output = output.add(1);
         c.output_count += 1;
         at = next;
     }
+    c.end_source(c.output_count - first, begin, at);
     c.consumed = at as u32 - c.raw;
     DONE
+}
+
+impl Control {
+    /// Notes what was made of one source.
+    #[inline(always)]
+    fn end_source(&mut self, outputs: u32, begin: *const u8, end: *const u8) {
+        self.source_outputs_max = self.source_outputs_max.max(outputs);
+        self.source_bytes_max = self.source_bytes_max.max(end as u32 - begin as u32);
+    }
 }
 
 /// Tells whether a source's value is null: it went in as empty, and comes back as what it was.

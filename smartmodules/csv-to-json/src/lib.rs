@@ -1,16 +1,13 @@
 //! csv-to-json: makes rows of CSV JSON objects. Each record is one row, and none is a header.
 
 use dataflare_csv::{Field, parse_delimiter, split};
-use dataflare_json::{Invalid, Kind, Value, put_escaped, put_string};
+use dataflare_json::{Invalid, Kind, Value, parse_list, put_escaped, put_string};
 use dataflare_smartmodule::{
     Error, FilterMap, Output, Param, Params, Record, Result, SmartModule, smartmodule,
 };
 
-const COLUMNS: Param = Param::required(
-    "columns",
-    "the names of the fields, with commas between them",
-)
-.example("id,name,price");
+const COLUMNS: Param =
+    Param::required("columns", "the names of the fields, a list").example("id,name,price");
 const DELIMITER: Param =
     Param::optional("delimiter", "the character between two fields, or tab").default(",");
 const TYPES: Param = Param::optional(
@@ -37,9 +34,8 @@ impl SmartModule for CsvToJson {
     const PARAMS: &'static [Param] = &[COLUMNS, DELIMITER, TYPES, INVALID];
 
     fn new(params: &Params) -> Result<Self> {
-        let columns = params.text(&COLUMNS)?.split(',');
         Ok(Self {
-            members: columns.map(|name| member(name.trim())).collect(),
+            members: params.parse(&COLUMNS, |text| parse_list(text, member))?,
             delimiter: params.parse(&DELIMITER, parse_delimiter)?,
             typed: params.choice(&TYPES, &[("auto", true), ("string", false)])?,
             invalid: Invalid::droppable(params, &INVALID)?,
@@ -48,11 +44,11 @@ impl SmartModule for CsvToJson {
     }
 }
 
-fn member(name: &str) -> Vec<u8> {
+fn member(name: &str) -> std::result::Result<Vec<u8>, String> {
     let mut member = Vec::new();
     put_string(&mut member, name.as_bytes());
     member.push(b':');
-    member
+    Ok(member)
 }
 
 impl FilterMap for CsvToJson {

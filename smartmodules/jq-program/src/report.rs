@@ -1,4 +1,6 @@
 //! What is wrong with a program, and where.
+//!
+//! A program may be a secret, which hosts know only as a whole: nothing of it is repeated.
 
 use jaq_core::{compile, load};
 
@@ -38,17 +40,12 @@ fn first(code: &str, problem: Option<Problem>) -> String {
         .chars()
         .count()
         + 1;
-    let found = part.chars().take(20).collect::<String>();
-    let found = if found.is_empty() {
-        "the end".into()
-    } else {
-        format!("{found:?}")
-    };
-    format!("{message} at line {line}, column {column}, before {found}")
+    let end = if part.is_empty() { ", at the end" } else { "" };
+    format!("{message} at line {line}, column {column}{end}")
 }
 
 fn module((path, problem): (&str, String)) -> Problem<'_> {
-    (format!("{path}: {problem}"), path)
+    (format!("a module: {problem}"), path)
 }
 
 fn lex<'a>((expected, found): load::lex::Error<&'a str>) -> Problem<'a> {
@@ -61,8 +58,8 @@ fn parse<'a>((expected, found): load::parse::Error<&'a str>) -> Problem<'a> {
 
 fn undefined<'a>((found, kind): compile::Error<&'a str>) -> Problem<'a> {
     let message = match kind {
-        compile::Undefined::Filter(arity) => format!("undefined filter {found}/{arity}"),
-        other => format!("undefined {} {found}", other.as_str()),
+        compile::Undefined::Filter(arity) => format!("undefined filter with arity {arity}"),
+        other => format!("undefined {}", other.as_str()),
     };
     (message, found)
 }

@@ -15,7 +15,7 @@ const EQUALS: Param = Param::optional(
 const NOT_EQUALS: Param = Param::optional("not-equals", "what the field must not be");
 const IN: Param = Param::optional(
     "in",
-    "what the field may be: a JSON array or a list with commas",
+    "what the field may be: a JSON array, or a list with commas",
 )
 .example("warn,error");
 const MIN: Param = Param::optional("min", "the least number or text, itself included");

@@ -2,7 +2,7 @@
 
 use crate::cast::{TYPES, Type, cast};
 use crate::node::{Member, Names, Node, not_an_object, path_text, position, take};
-use dataflare_json::{Kind, Path, Value};
+use dataflare_json::{Kind, Path, Value, numbered};
 use dataflare_smartmodule::Result;
 
 type NamePath = Box<Names>;
@@ -25,16 +25,14 @@ pub fn parse_spec(text: &str) -> Parsed<Vec<Step>> {
     if spec.kind() != Kind::Array {
         return Err("it has to be an array of steps".into());
     }
-    spec.elements().map(parse_step).collect()
+    numbered(spec.elements(), parse_step)
 }
 
+/// Reads a step. Errors repeat nothing of it, as a spec may be a secret: they tell the place.
 fn parse_step(step: Value) -> Parsed<Step> {
     let mut members = step.members();
     let (Some((name, value)), None) = (members.next(), members.next()) else {
-        return Err(format!(
-            "a step has to be an object with one name: {}",
-            text(step)
-        ));
+        return Err("a step has to be an object with one name".into());
     };
     match name.text(&mut Vec::new()) {
         b"rename" => pairs(value, |to| parse_path(&string(to)?)).map(Step::Rename),
@@ -44,28 +42,21 @@ fn parse_step(step: Value) -> Parsed<Step> {
         b"unnest" => paths(value).map(Step::Unnest),
         b"cast" => pairs(value, parse_type).map(Step::Cast),
         b"default" => pairs(value, |value| Ok(value.raw().into())).map(Step::Default),
-        _ => Err(format!(
-            "a step has to be one of rename, drop, keep, nest, unnest, cast, default: {}",
-            text(step)
-        )),
+        _ => Err("a step has to be one of rename, drop, keep, nest, unnest, cast, default".into()),
     }
-}
-
-fn text(value: Value) -> String {
-    String::from_utf8_lossy(value.raw()).into_owned()
 }
 
 fn string(value: Value) -> Parsed<String> {
     let mut scratch = Vec::new();
     let text_bytes = value.text(&mut scratch);
     let plain = text_bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    plain.ok_or_else(|| format!("it has to be a string: {}", text(value)))
+    plain.ok_or_else(|| "it has to be a string".into())
 }
 
 fn parse_path(text: &str) -> Parsed<NamePath> {
     let names = Path::parse(text)?.into_names();
     let names = names.filter(|names| !names.is_empty());
-    names.ok_or_else(|| format!("{text} has to lead by names only"))
+    names.ok_or_else(|| "a path has to lead by names only".into())
 }
 
 fn parse_type(value: Value) -> Parsed<Type> {
@@ -73,31 +64,27 @@ fn parse_type(value: Value) -> Parsed<Type> {
     let found = TYPES.iter().find(|(name, _)| *name == word);
     found.map(|(_, each)| *each).ok_or_else(|| {
         let names: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
-        format!("{word} has to be one of {}", names.join(", "))
+        format!("a type has to be one of {}", names.join(", "))
     })
 }
 
 fn paths(value: Value) -> Parsed<Vec<NamePath>> {
     if value.kind() != Kind::Array {
-        return Err(format!("it has to be an array of paths: {}", text(value)));
+        return Err("it has to be an array of paths".into());
     }
-    value
-        .elements()
-        .map(|path| parse_path(&string(path)?))
-        .collect()
+    numbered(value.elements(), |path| parse_path(&string(path)?))
 }
 
 /// Reads an object whose names are paths.
 fn pairs<T>(value: Value, read: impl Fn(Value) -> Parsed<T>) -> Parsed<Vec<(NamePath, T)>> {
     if value.kind() != Kind::Object {
-        return Err(format!("it has to be an object of paths: {}", text(value)));
+        return Err("it has to be an object of paths".into());
     }
-    let pair = |(name, value): (dataflare_json::Name, Value)| {
+    numbered(value.members(), |(name, value)| {
         let mut scratch = Vec::new();
         let path = String::from_utf8_lossy(name.text(&mut scratch));
         Ok((parse_path(&path)?, read(value)?))
-    };
-    value.members().map(pair).collect()
+    })
 }
 
 impl Step {

@@ -2,8 +2,10 @@
 
 use dataflare_json::Invalid;
 use dataflare_smartmodule::{Filter, Param, Params, Record, Result, SmartModule, smartmodule};
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
+use std::fmt::Display;
 
 const SCHEMA: Param = Param::required("schema", "the JSON schema; draft 2020-12 unless it says so")
     .example("{\"type\":\"object\",\"required\":[\"id\"]}");
@@ -46,14 +48,33 @@ impl SmartModule for JsonSchema {
 fn compile(text: &str, formats: bool) -> std::result::Result<Validator, String> {
     let schema = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let options = jsonschema::options().should_validate_formats(formats);
-    options.build(&schema).map_err(describe)
+    options.build(&schema).map_err(describe_without_values)
+}
+
+/// Says where a schema is wrong. It may be a secret, so nothing of it is repeated but the names
+/// that lead there.
+fn describe_without_values(error: ValidationError) -> String {
+    let problem = match error.kind() {
+        ValidationErrorKind::Referencing(_) => {
+            "a reference leads nowhere; other documents are not to be had".into()
+        }
+        ValidationErrorKind::PropertyNames { error } => {
+            format!("a name in it: {}", error.masked_with("it"))
+        }
+        _ => error.masked_with("it").to_string(),
+    };
+    at(&error, &problem)
 }
 
 /// Says what is wrong, and where.
 fn describe(error: ValidationError) -> String {
+    at(&error, &error)
+}
+
+fn at(error: &ValidationError, problem: &impl Display) -> String {
     match error.instance_path().as_str() {
-        "" => format!("the document: {error}"),
-        path => format!("{path}: {error}"),
+        "" => format!("the document: {problem}"),
+        path => format!("{path}: {problem}"),
     }
 }
 

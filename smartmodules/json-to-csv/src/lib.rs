@@ -8,7 +8,7 @@ use dataflare_smartmodule::{
 
 const COLUMNS: Param = Param::required(
     "columns",
-    "the paths of the fields, with commas between them; null and missing ones are left empty",
+    "the paths of the fields, a list; null and missing ones are left empty",
 )
 .example("id,user.name,tags[0]");
 const DELIMITER: Param =

@@ -8,6 +8,7 @@
 
 mod find;
 mod invalid;
+mod list;
 mod number;
 mod path;
 mod paths;
@@ -17,6 +18,7 @@ mod value;
 
 pub use find::{Field, Fields};
 pub use invalid::Invalid;
+pub use list::{numbered, parse_list};
 pub use number::Number;
 pub use path::Path;
 pub use paths::{Paths, Visitor};

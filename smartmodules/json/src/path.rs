@@ -1,7 +1,11 @@
-//! Paths: `user.name`, `.user.name`, `items[0].id`, `["odd.key"].x`, `a[*].b`.
+//! Paths: `user.name`, `.user.name`, `$.user.name`, `items[0].id`, `["odd.key"].x`, `a[*].b`.
+//!
+//! A path may be a part of a secret, so its errors tell places and repeat nothing.
 
+use crate::list::{numbered, texts};
 use crate::scan::{NESTING_MAX, Scanner};
 use crate::string::unescape;
+use crate::value::{Kind, Value};
 
 /// One step further into a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +30,15 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = Self::parse_many(text)?;
         if path.steps.contains(&Step::Each) {
-            return Err(format!("{text} has [*] in it: it has to lead to one value"));
+            return Err("it has [*] in it, and has to lead to one value".into());
         }
         Ok(path)
     }
 
     /// Reads a path that may have `[*]` in it.
     pub fn parse_many(text: &str) -> Result<Self, String> {
-        let mut rest = text.trim();
+        let whole = text.trim_end();
+        let mut rest = strip_root(text.trim())?;
         let mut steps = Vec::new();
         if rest == "." {
             return Ok(Self { steps });
@@ -42,8 +47,8 @@ impl Path {
         loop {
             let step;
             (step, rest) = match rest.strip_prefix('[') {
-                Some(inside) => parse_bracket(inside, text)?,
-                None => parse_name(rest, text)?,
+                Some(inside) => parse_bracket(inside, whole)?,
+                None => parse_name(rest, whole)?,
             };
             steps.push(step);
             if steps.len() > NESTING_MAX as usize {
@@ -54,7 +59,8 @@ impl Path {
             }
             if !rest.starts_with('[') {
                 let after = rest.strip_prefix('.');
-                rest = after.ok_or_else(|| format!("{text} has no dot before {rest}"))?;
+                rest =
+                    after.ok_or_else(|| format!("a dot is missing {}", at(rest.len(), whole)))?;
             }
         }
     }
@@ -68,30 +74,60 @@ impl Path {
         names.collect()
     }
 
-    /// Reads paths with commas between them.
+    /// Reads a JSON array of paths, or paths with commas between them.
     pub fn parse_list(
         text: &str,
         parse: fn(&str) -> Result<Self, String>,
     ) -> Result<Vec<Self>, String> {
-        split_list(text).map(parse).collect()
+        match texts(text) {
+            Some(listed) if !is_index(text) => numbered(listed?, |each| parse(&each)),
+            _ => numbered(split_list(text), parse),
+        }
     }
+}
+
+/// Takes away JSONPath's `$`, which is the document as our `.` is, from before its first step.
+fn strip_root(text: &str) -> Result<&str, String> {
+    match text.strip_prefix('$') {
+        Some("") => {
+            Err("the whole document is . and a field with the name $ is [\"$\"]".to_owned())
+        }
+        Some(".") => Err("a name is missing after $.".to_owned()),
+        Some(steps) if steps.starts_with(['.', '[']) => Ok(steps),
+        _ => Ok(text),
+    }
+}
+
+/// Tells where the last bytes of `whole` begin.
+fn at(rest_bytes: usize, whole: &str) -> String {
+    let before = &whole[..whole.len() - rest_bytes];
+    format!("at character {}", before.chars().count() + 1)
+}
+
+/// Tells whether a text is a path to an element of the document, which looks like a list.
+fn is_index(text: &str) -> bool {
+    let list = Value::parse(text.as_bytes()).ok();
+    let mut elements = list.into_iter().flat_map(Value::elements);
+    let first = elements.next();
+    first.is_some_and(|each| each.kind() == Kind::Number) && elements.next().is_none()
 }
 
 fn parse_name<'a>(rest: &'a str, whole: &str) -> Result<(Step, &'a str), String> {
     let (name, after) = rest.split_at(rest.find(ENDS).unwrap_or(rest.len()));
     if name.is_empty() {
-        return Err(format!("{whole} lacks a name before {rest:?}"));
+        return Err(format!("a name is missing {}", at(rest.len(), whole)));
     }
     Ok((Step::Name(name.as_bytes().into()), after))
 }
 
 fn parse_bracket<'a>(inside: &'a str, whole: &str) -> Result<(Step, &'a str), String> {
-    let unclosed = || format!("{whole} lacks a closing bracket");
+    let bracket = || format!("the bracket {}", at(inside.len() + 1, whole));
+    let unclosed = || format!("{} is not closed", bracket());
     if inside.starts_with('"') {
         let mut scanner = Scanner::new(inside.as_bytes());
         let name = scanner
             .string()
-            .map_err(|problem| format!("{whole}: {problem}"))?;
+            .map_err(|error| format!("{} has a name in it: {}", bracket(), error.problem))?;
         let mut text = Vec::new();
         unescape(name.raw, &mut text);
         let after = inside[scanner.position()..]
@@ -104,7 +140,8 @@ fn parse_bracket<'a>(inside: &'a str, whole: &str) -> Result<(Step, &'a str), St
         return Ok((Step::Each, after));
     }
     let number = index.parse().map_err(|_| {
-        format!("{whole} has [{index}] in it: an index, a name in quotes or * is expected")
+        let expected = "an index, a name in double quotes or *";
+        format!("{} has to have {expected} in it", bracket())
     })?;
     Ok((Step::Index(number), after))
 }

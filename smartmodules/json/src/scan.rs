@@ -10,7 +10,7 @@ pub const NESTING_MAX: u32 = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson {
     at: usize,
-    problem: &'static str,
+    pub(crate) problem: &'static str,
 }
 
 impl fmt::Display for NotJson {

@@ -5,7 +5,7 @@
 
 mod documents;
 
-use dataflare_json::{Field, Fields, Path, Paths, Visitor};
+use dataflare_json::{Field, Fields, Path, Paths, Visitor, parse_list};
 use documents::Random;
 use std::ops::Range;
 
@@ -147,10 +147,17 @@ fn paths_of_all_forms_are_read() {
         "[\"user\"].name",
         "user[\"name\"]",
         ".[\"us\\u0065r\"].name",
+        "$.user.name",
+        "$[\"user\"].name",
+        " $.user[\"name\"] ",
     ] {
         assert_eq!(path("user.name"), path(same), "{same}");
     }
     assert_eq!(path("."), Path::parse(" . ").unwrap());
+    for plain in ["$oid", "$oid.x", ".$.a", "a.$", "[\"$\"].a"] {
+        let names = path(plain).into_names().unwrap();
+        assert!(names.iter().any(|name| name.starts_with(b"$")), "{plain}");
+    }
     let list = Path::parse_list("a, b[\"x,y\"] ,[\"\\\",\"]", Path::parse).unwrap();
     assert_eq!(
         [path("a"), path("b[\"x,y\"]"), path("[\"\\\",\"]")],
@@ -160,26 +167,35 @@ fn paths_of_all_forms_are_read() {
 
 #[test]
 fn what_is_no_path_is_told() {
+    let index = "an index, a name in double quotes or * in it";
     for (text, expected) in [
-        ("", " lacks a name before \"\""),
-        ("a..b", "a..b lacks a name before \".b\""),
-        ("a.", "a. lacks a name before \"\""),
-        ("a[0", "a[0 lacks a closing bracket"),
-        ("a[0]b", "a[0]b has no dot before b"),
+        ("", "a name is missing at character 1"),
+        ("é..b", "a name is missing at character 3"),
+        (" a. ", "a name is missing at character 4"),
+        ("a[0", "the bracket at character 2 is not closed"),
+        ("a[\"b\"", "the bracket at character 2 is not closed"),
+        ("a[0]b", "a dot is missing at character 5"),
         (
-            "a[-1]",
-            "a[-1] has [-1] in it: an index, a name in quotes or * is expected",
+            "é[-1]",
+            &format!("the bracket at character 2 has to have {index}"),
         ),
         (
-            "a[x]",
-            "a[x] has [x] in it: an index, a name in quotes or * is expected",
+            "a['x']",
+            &format!("the bracket at character 2 has to have {index}"),
         ),
+        ("a[*].b", "it has [*] in it, and has to lead to one value"),
         (
-            "a[*].b",
-            "a[*].b has [*] in it: it has to lead to one value",
+            "[\"a]",
+            "the bracket at character 1 has a name in it: it ends too early",
         ),
-        ("[\"a]", "[\"a]: not JSON at byte 3: it ends too early"),
-        ("a]", "a] has no dot before ]"),
+        ("a]", "a dot is missing at character 2"),
+        (
+            "$",
+            "the whole document is . and a field with the name $ is [\"$\"]",
+        ),
+        ("$.", "a name is missing after $."),
+        ("$..a", "a name is missing at character 3"),
+        ("$[0", "the bracket at character 2 is not closed"),
     ] {
         assert_eq!(Err(expected.to_owned()), Path::parse(text), "{text}");
     }
@@ -191,10 +207,67 @@ fn what_is_no_path_is_told() {
 }
 
 #[test]
+fn a_list_of_paths_may_be_json() {
+    let list = |text| Path::parse_list(text, Path::parse);
+    let pair = Ok(vec![path("ip"), path("user.name")]);
+
+    assert_eq!(pair, list("ip,user.name"));
+    assert_eq!(pair, list(r#"["ip","user.name"]"#));
+    assert_eq!(pair, list(" [ \"ip\" , \"$.user\\u002ename\" ] "));
+    assert_eq!(Ok(vec![path("a.b")]), list(r#"["a.b"]"#));
+    // Paths that look like lists, but are none.
+    assert_eq!(Ok(vec![path("[0]")]), list("[0]"));
+    assert_eq!(Ok(vec![path("$[\"a.b\"]")]), list("$[\"a.b\"]"));
+    assert_eq!(pair, list("[\"ip\"],[\"user\"].name"));
+}
+
+#[test]
+fn an_item_of_a_list_that_is_wrong_is_told_by_its_number() {
+    let list = |text| Path::parse_list(text, Path::parse).unwrap_err();
+
+    assert_eq!("item 2: a name is missing at character 1", list("a,,b"));
+    assert_eq!(
+        "item 2: a name is missing at character 3",
+        list("[\"a\",\"b.\"]")
+    );
+    assert_eq!("item 2: it has to be a string", list("[\"a\",1]"));
+    assert_eq!("item 1: it has to be a string", list("[0,1]"));
+    assert_eq!("the list is empty", list("[]"));
+}
+
+#[test]
+fn a_list_of_names_may_be_json() {
+    let list = |text| parse_list(text, |name| Ok(name.to_owned()));
+
+    assert_eq!(Ok(vec!["a".into(), "b c".into()]), list(" a , b c "));
+    assert_eq!(
+        Ok(vec![" a".into(), "b,c".into()]),
+        list("[\" a\", \"b,c\"]")
+    );
+    assert_eq!(Ok(vec!["[a".into(), "b]".into()]), list("[a,b]"));
+    assert_eq!(Err("item 1: it has to be a string".into()), list("[0]"));
+}
+
+#[test]
+fn no_error_repeats_a_part_of_a_path() {
+    for wrong in [
+        "hunter2..x",
+        "hunter2[0]hunter2",
+        "a[hunter2]",
+        "[\"hunter2",
+        "hunter2[",
+        "$hunter2]",
+    ] {
+        let error = Path::parse(wrong).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn any_text_does_no_harm_as_a_path() {
     let mut random = Random(4);
     let parts = [
-        "a", ".", "[", "]", "\"", "\\", "*", "0", "é", " ", ",", "\\u00",
+        "a", ".", "[", "]", "\"", "\\", "*", "0", "é", " ", ",", "\\u00", "$",
     ];
     for _ in 0..50_000 {
         let text: String = (0..random.below(8)).map(|_| random.pick(&parts)).collect();

@@ -14,23 +14,23 @@ mod substitute;
 mod verify;
 
 use dataflare_json::{Invalid, Path};
+use dataflare_regex::parse_regex;
 use dataflare_smartmodule::{
     FilterMap, Output, Param, Params, Record, Result, SmartModule, smartmodule,
 };
 use patterns::Patterns;
 use redactor::Redactor;
-use regex::bytes::Regex;
 use substitute::Substitute;
 
 const FIELDS: Param = Param::optional(
     "fields",
-    "the paths of what to redact whole, with commas between them; [*] is every element",
+    "the paths of what to redact whole, a list; [*] is every element",
 )
 .example("user.email,cards[*].number");
 const PATTERNS: Param = Param::optional(
     "patterns",
-    "what to find in text, or in all strings, names and numbers of JSON: email, ipv4, ipv6, \
-     credit-card, ssn, iban, phone, jwt, with commas between them",
+    "what to find in text, or in all strings, names and numbers of JSON, a list of: email, ipv4, \
+     ipv6, credit-card, ssn, iban, phone, jwt",
 )
 .example("email,credit-card");
 const REGEX: Param =
@@ -67,7 +67,7 @@ impl SmartModule for Redact {
         let parse_fields = |text: &str| Path::parse_list(text, Path::parse_many);
         let fields = params.parse_optional(&FIELDS, parse_fields)?;
         let builtins = params.parse_optional(&PATTERNS, patterns::parse_names)?;
-        let regex = params.parse_optional(&REGEX, Regex::new)?;
+        let regex = params.parse_optional(&REGEX, parse_regex)?;
         if fields.is_none() && builtins.is_none() && regex.is_none() {
             return Err("Missing param fields, patterns or regex".into());
         }

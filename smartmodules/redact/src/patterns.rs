@@ -2,7 +2,8 @@
 
 use crate::census::Census;
 use crate::verify;
-use regex::bytes::Regex;
+use dataflare_json::parse_list;
+use dataflare_regex::Regex;
 use std::ops::Range;
 
 /// A pattern of ours: a regex finds candidates, and a function has the last word.
@@ -80,16 +81,15 @@ struct Pattern {
     verify: Verify,
 }
 
-/// Reads names with commas between them.
+/// Reads a list of names.
 pub fn parse_names(text: &str) -> Result<Vec<usize>, String> {
-    let index = |name: &str| {
-        let found = BUILTINS.iter().position(|each| each.name == name.trim());
+    parse_list(text, |name| {
+        let found = BUILTINS.iter().position(|each| each.name == name);
         found.ok_or_else(|| {
             let names: Vec<_> = BUILTINS.iter().map(|each| each.name).collect();
-            format!("{name} has to be one of {}", names.join(", "))
+            format!("it has to be one of {}", names.join(", "))
         })
-    };
-    text.split(',').map(index).collect()
+    })
 }
 
 impl Patterns {

@@ -1,7 +1,7 @@
 //! regex-filter: keeps records whose value or key matches.
 
+use dataflare_regex::{Regex, parse_regex};
 use dataflare_smartmodule::{Filter, Param, Params, Record, Result, SmartModule, smartmodule};
-use regex::bytes::Regex;
 
 const REGEX: Param = Param::required("regex", "what to look for").example("error|warn");
 const ON: Param = Param::optional("on", "where: value or key").default("value");
@@ -19,7 +19,7 @@ impl SmartModule for RegexFilter {
 
     fn new(params: &Params) -> Result<Self> {
         Ok(Self {
-            regex: params.parse(&REGEX, Regex::new)?,
+            regex: params.parse(&REGEX, parse_regex)?,
             on_key: params.choice(&ON, &[("value", false), ("key", true)])?,
             invert: params.flag(&INVERT)?,
         })

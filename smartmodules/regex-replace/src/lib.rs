@@ -2,8 +2,8 @@
 
 mod template;
 
+use dataflare_regex::{CaptureLocations, Regex, parse_regex};
 use dataflare_smartmodule::{Map, Output, Param, Params, Record, Result, SmartModule, smartmodule};
-use regex::bytes::{CaptureLocations, Regex};
 use template::Template;
 
 const REGEX: Param = Param::required("regex", "what to look for").example("(\\d+) ms");
@@ -32,7 +32,7 @@ impl SmartModule for RegexReplace {
     const PARAMS: &'static [Param] = &[REGEX, WITH, ON, COUNT];
 
     fn new(params: &Params) -> Result<Self> {
-        let regex = params.parse(&REGEX, Regex::new)?;
+        let regex = params.parse(&REGEX, parse_regex)?;
         let count: usize = params.parse(&COUNT, str::parse)?;
         Ok(Self {
             template: params.parse(&WITH, |text| Template::parse(text, &regex))?,

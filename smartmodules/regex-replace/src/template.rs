@@ -1,6 +1,6 @@
 //! Replacements: literal text with groups of the match in between.
 
-use regex::bytes::{CaptureLocations, Regex};
+use dataflare_regex::{CaptureLocations, Regex};
 
 pub struct Template(Vec<Part>);
 
@@ -23,7 +23,11 @@ impl Template {
                 parts.push(Part::Literal(b"$".to_vec()));
                 continue;
             }
-            parts.push(Part::Group(group(name, regex)?));
+            let index = group(name, regex).ok_or_else(|| {
+                let place = text.chars().count() - after.chars().count();
+                format!("the regex has no such group as at character {place}")
+            })?;
+            parts.push(Part::Group(index));
         }
         parts.push(Part::Literal(rest.into()));
         Ok(Self(parts))
@@ -53,14 +57,12 @@ fn split_name(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-fn group(name: &str, regex: &Regex) -> Result<usize, String> {
+fn group(name: &str, regex: &Regex) -> Option<usize> {
     let by_number = name
         .parse()
         .ok()
         .filter(|index| *index < regex.captures_len());
     let mut names = regex.capture_names();
     let by_name = || names.position(|each| each == Some(name));
-    by_number
-        .or_else(by_name)
-        .ok_or_else(|| format!("the regex has no group {name}"))
+    by_number.or_else(by_name)
 }

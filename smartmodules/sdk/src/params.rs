@@ -84,16 +84,16 @@ impl<'a> Params<'a> {
     }
 
     /// Reads a value by a function whose error becomes the cause of ours.
+    ///
+    /// A value may be a secret. Hosts know it only as a whole, so the function's error has to say
+    /// where something is wrong, and must not repeat parts of the value.
     pub fn parse<T, E: Display>(
         &self,
         param: &Param,
         parse: impl FnOnce(&str) -> std::result::Result<T, E>,
     ) -> Result<T> {
         let text = self.text(param)?;
-        parse(text).map_err(|cause| {
-            let begin = shorten(text);
-            Error::from(cause.to_string()).under(format!("Invalid param {}={begin}", param.name))
-        })
+        parse(text).map_err(|cause| Error::from(cause.to_string()).under(invalid(param, text)))
     }
 
     /// As `parse`, but nothing comes of nothing.
@@ -130,12 +130,14 @@ impl<'a> Params<'a> {
     }
 }
 
-/// What an error repeats of a value: enough to know it by.
+/// How long a value may be that an error repeats.
 const SHOWN_CHARS_MAX: usize = 60;
 
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+/// Names a parameter and its value: all of it, which a host masks if it is a secret, or nothing.
+fn invalid(param: &Param, text: &str) -> String {
+    let name = param.name;
+    match text.chars().count() {
+        ..=SHOWN_CHARS_MAX => format!("Invalid param {name}={text}"),
+        count => format!("Invalid param {name} of {count} characters"),
     }
 }

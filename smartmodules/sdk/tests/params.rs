@@ -52,11 +52,18 @@ fn what_is_wrong_is_shown_with_what_is_right() {
 }
 
 #[test]
-fn what_is_long_is_not_repeated() {
-    let long = "é".repeat(1000);
-    let parsed = params(&[("needed", &long)]).parse(&NEEDED, str::parse::<u8>);
+fn a_value_is_repeated_as_a_whole_or_not_at_all() {
+    for (count, shown) in [
+        (60, format!("={}\n", "é".repeat(60))),
+        (61, " of 61 characters\n".into()),
+        (1000, " of 1000 characters\n".into()),
+    ] {
+        let value = "é".repeat(count);
+        let hint = hint(params(&[("needed", &value)]).parse(&NEEDED, str::parse::<u8>));
 
-    assert!(hint(parsed).starts_with(&format!("Invalid param needed={}...\n", "é".repeat(60))));
+        assert!(hint.starts_with(&format!("Invalid param needed{shown}")));
+        assert_eq!(count <= 60, hint.contains('é'));
+    }
 }
 
 #[test]
