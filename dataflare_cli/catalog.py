@@ -62,11 +62,6 @@ class Catalog:
         with self.store.view() as view:
             return all_topics(view)
 
-    def topic_names(self) -> list[str]:
-        """Return every topic's name; decodes nothing."""
-        with self.store.view() as view:
-            return [key[1:].decode() for key, _ in view.items(b"catalog", TOPIC)]
-
     def topic(self, name: str) -> Topic:
         """Return one topic.
 

@@ -35,14 +35,6 @@ def is_loaded() -> bool:
     return _loaded.is_set()
 
 
-def preload() -> None:
-    """Load and compile the kernel; for a background thread, while input is being read."""
-    from dataflare_cli import wasm
-
-    wasm.load("kernel")
-    _loaded.set()
-
-
 def new_instance() -> "Instance":
     """Start a kernel with a memory of its own."""
     from dataflare_cli.wasm import Instance

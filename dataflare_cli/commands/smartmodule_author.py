@@ -18,7 +18,7 @@ from dataflare_cli.commands.render import Column, show_list
 from dataflare_cli.commands.request import argument, command_of, option
 from dataflare_cli.commands.shared import OutputOption
 from dataflare_cli.commands.stored import NOTHING_DONE
-from dataflare_cli.errors import DataError, InvalidModule, NotFound, UsageError
+from dataflare_cli.errors import DataError, DataflareError, InvalidModule, NotFound, UsageError
 from dataflare_cli.model import SmartModuleKind
 from dataflare_cli.smartmodule.generate import (
     CRATE_VERSION_DEFAULT,
@@ -31,6 +31,8 @@ from dataflare_cli.smartmodule.generate import (
     word_of,
     write_project,
 )
+from dataflare_cli.text.files import read_file
+from dataflare_cli.text.tomltext import read_toml
 from dataflare_cli.text.units import format_bytes
 
 MANIFEST, PACKAGE_FILE = "Cargo.toml", "SmartModule.toml"
@@ -377,7 +379,22 @@ def _next_steps(env: Environment, directory: str, built: list[Path]) -> tuple[st
     if (env.cwd / directory / PACKAGE_FILE).is_file():
         return test, shlex.join(["create", "--package", directory])
     wasm = built[0]
-    return test, shlex.join(["create", wasm.stem, "--wasm-file", _shown_path(env, wasm)])
+    name = _crate_name(env.cwd / directory) or wasm.stem
+    return test, shlex.join(["create", name, "--wasm-file", _shown_path(env, wasm)])
+
+
+# Of a crate's manifest; one that is larger is not looked at.
+MANIFEST_BYTES_MAX = 64 * 1024
+
+
+def _crate_name(directory: Path) -> str:
+    """Return a crate's name as it is written: its file has _ for every -."""
+    manifest = directory / "Cargo.toml"
+    try:
+        table = read_toml(read_file(manifest, MANIFEST_BYTES_MAX), str(manifest))
+        return str(table["package"]["name"])
+    except (DataflareError, KeyError, TypeError):
+        return ""
 
 
 generate_command = command_of(GenerateRequest, generate)

@@ -538,7 +538,7 @@ def in_threads(act, count=4):
 
 def test_threads_do_not_meet():
     """Each thread has kernels of its own: text, runs and merges at once, all right."""
-    kernel.preload()
+    kernel.new_instance()
 
     def act(number):
         records = [Record(b"%d-%d" % (number, n) * 20) for n in range(300)]
