@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         TextOptions,
         TextResult,
         encode_text,
+        partitions_of,
     )
     from dataflare_cli.codec.merge import merge_entries
     from dataflare_cli.codec.partition import murmur2, pick, siphash24
@@ -69,6 +70,7 @@ __all__ = [
     "load_run",
     "merge_entries",
     "murmur2",
+    "partitions_of",
     "pick",
     "read_header",
     "rewrap",
@@ -83,7 +85,7 @@ _HOMES = {
         "FRAME_HEADER_BYTES HEADER_BYTES PREFIX_BYTES TIMESTAMP_TYPE_BIT "
         "BatchHeader check_frame check_head check_header read_header rewrap seal stamp"
     ),
-    "lines": "BadLine Payload Problem TextOptions TextResult encode_text",
+    "lines": "BadLine Payload Problem TextOptions TextResult encode_text partitions_of",
     "merge": "merge_entries",
     "partition": "murmur2 pick siphash24",
     "program": "Encoding Instruction Op Program",

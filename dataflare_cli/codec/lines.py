@@ -113,6 +113,16 @@ def encode_text(
     return _Encoder(options, round_robin).encode(bytes(block), final=final)
 
 
+def partitions_of(source: bytes, options: TextOptions, round_robin: int = 0) -> list[int]:
+    """Return the partitions of a block's records, in the order of its lines.
+
+    `source` is what a call of `encode_text` consumed, `round_robin` what it was given.
+    """
+    order = _Order(options, round_robin)
+    order.encode(source, final=True)
+    return order.partitions
+
+
 class _Batch:
     """One partition's records so far."""
 
@@ -199,4 +209,16 @@ class _Encoder:
         batch.parts += (length, body)
         batch.size = size
         batch.record_count += 1
+        return True
+
+
+class _Order(_Encoder):
+    """Notes partitions, and makes nothing."""
+
+    def __init__(self, options: TextOptions, round_robin: int) -> None:
+        super().__init__(options, round_robin)
+        self.partitions: list[int] = []
+
+    def _add(self, partition: int, key: bytes | None, value: bytes | None) -> bool:  # noqa: ARG002
+        self.partitions.append(partition)
         return True

@@ -98,6 +98,7 @@ class Session:
             chosen.plan,
             self.policy,
             topic=topic.name,
+            partitions=1 if options.text.partition is not None else len(topic.partition_ids),
             needs=Needs(times_and_headers=True),
             stored=lambda partition: (
                 lambda lookback: stored_windows(

@@ -172,6 +172,7 @@ class _Session:
             chosen.plan,
             self.policy,
             topic="",
+            partitions=1,
             needs=self.formatter.needs,
             stored=None,
             ends=Ends(self._make, self._deliver),

@@ -225,7 +225,9 @@ class _Link:
         try:
             return self._call(window, raw, count)
         except CallFailedError as exc:
-            return exc
+            # What it came from refers to an instance that is to be freed.
+            exc.__context__ = None
+            return exc.with_traceback(None)
 
     def _call(self, window: Given, raw: Bytes, count: int) -> "_Made":
         """Call the module once.

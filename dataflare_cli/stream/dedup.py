@@ -206,7 +206,7 @@ def _filter(
     kept: list[bytearray] = []
     count = 0
     error = None
-    for outputs, _, failures in memory.transform.windows(run, run.start_offset, run.next_offset):
+    for outputs, _, failures, _ in memory.transform.windows(run, run.start_offset, run.next_offset):
         kept += pack_frames(outputs, compression=compression, batch_bytes_max=BATCH_BYTES_MAX)
         count += outputs.record_count
         if failures:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fcntl import fcntl
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from dataflare_cli import codec
@@ -27,7 +28,7 @@ from dataflare_cli.stream.writer import Portion
 from dataflare_cli.text.inputs import BadInput, Imported
 
 if TYPE_CHECKING:
-    from dataflare_cli.stream.stage import Stage
+    from dataflare_cli.stream.stage import Order, Stage
     from dataflare_cli.text.inputs import Importer
 
 BLOCK_BYTES = MIB
@@ -105,6 +106,7 @@ class Ingest:
         # Several partitions share a block; each should still come out with a large batch.
         count = 1 if options.text.partition is not None else options.text.partition_count
         self._block_bytes = min(BLOCK_BYTES * count, BLOCK_BYTES_MAX)
+        self._wants_order = stage is not None and stage.wants_order and count > 1
         self._started = time.monotonic()
 
     def text(self, handle: int, name: str) -> None:
@@ -183,12 +185,14 @@ class Ingest:
         groups: dict[int, list[Record]] = {}
         sizes: dict[int, int] = {}
         frames: list[tuple[int, bytearray]] = []
+        order: list[int] = []
         for given, wanted in records:
             record = given
             if record.timestamp_ms == NO_TIMESTAMP or self.options.timestamp_ms is not None:
                 record = _with_timestamp(record, stamped)
             partition, self._round_robin = self._pick(record.key, wanted)
             size = _RECORD_OVERHEAD + _size_of(record)
+            order.append(partition)
             group = groups.setdefault(partition, [])
             if group and sizes[partition] + size > text.batch_bytes_max:
                 frames.append((partition, self._seal(group)))
@@ -196,10 +200,13 @@ class Ingest:
             sizes[partition] = size + (sizes[partition] if group else codec.HEADER_BYTES)
             group.append(record)
         frames += [(partition, self._seal(group)) for partition, group in groups.items() if group]
-        for start in range(0, len(frames), 4):
-            self._put(frames[start : start + 4], source if start + 4 >= len(frames) else b"")
+        # A failure in one partition is looked for in all that was read with it.
+        step = 4 if self._stage is None else max(1, len(frames))
+        for start in range(0, len(frames), step):
+            is_last = start + step >= len(frames)
+            self._put(frames[start : start + step], source if is_last else b"", lambda: order)
         if not frames and source:
-            self._put([], source)
+            self._put([], source, lambda: order)
 
     def _seal(self, records: list[Record]) -> bytearray:
         return codec.encode_frame(records, codec=self._compression)
@@ -215,10 +222,10 @@ class Ingest:
         given = self.options.timestamp_ms
         return time.time_ns() // 1_000_000 if given is None else given
 
-    def _put(self, frames: list[tuple[int, bytearray]], source: bytes) -> None:
+    def _put(self, frames: list[tuple[int, bytearray]], source: bytes, order: "Order") -> None:
         kept = source if self.options.keep_source else b""
         if self._stage is not None:
-            self._stage.put(frames, kept)
+            self._stage.put(frames, kept, order)
         else:
             self.writer.put(Portion(frames, kept))
 
@@ -244,10 +251,12 @@ class Ingest:
                     final=final and limit == len(buffer),
                     round_robin=self._round_robin,
                 )
-                source = bytes(block[: result.consumed]) if self.options.keep_source else b""
+                keeps = self.options.keep_source or self._wants_order
+                source = bytes(block[: result.consumed]) if keeps else b""
+            order = partial(codec.partitions_of, source, self.options.text, self._round_robin)
             self._round_robin = result.round_robin
             if result.payloads or source:
-                self._put([self._sealed(payload) for payload in result.payloads], source)
+                self._put([self._sealed(payload) for payload in result.payloads], source, order)
             consumed += result.consumed
             self._report_bad(result, name, first_line)
             if not result.consumed:

@@ -6,18 +6,20 @@ has no offsets yet; modules see the number of the record in its partition of the
 
 Invariants
 - What is made is delivered in the order of the input, in the thread that puts.
-- Of a frame with a failure that ends the run, what came before it is delivered first.
+- What came before a failure that ends the run is delivered first, also for other partitions,
+  and nothing that came after it in the input.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from dataflare_cli import codec
 from dataflare_cli.codec.frame import record_count_of
 from dataflare_cli.codec.program import Needs
 from dataflare_cli.codec.runs import Run
-from dataflare_cli.codec.smart import Outputs
+from dataflare_cli.codec.smart import Outputs, open_window, scan_records
 from dataflare_cli.errors import RecordTooLarge
 from dataflare_cli.log.keys import log_key
 from dataflare_cli.model import REQUEST_BYTES_MAX, Codec, Record
@@ -27,9 +29,12 @@ from dataflare_cli.stream.pipeline import Pipeline, core_count
 from dataflare_cli.stream.transform import ChainPlan, Transform
 
 Made = TypeVar("Made")
+# The partitions of records, in the order of the input.
+Order = Callable[[], Sequence[int]]
 Frames = Sequence[tuple[int, bytearray]]
 # Where a frame of no log says that it lies.
 _NOWHERE = 0
+_COUNT_BYTES = 4
 
 
 class _Job(NamedTuple):
@@ -37,11 +42,25 @@ class _Job(NamedTuple):
 
     frames: Frames
     source: bytes
+    order: Order
 
 
 class _Done(NamedTuple, Generic[Made]):
     made: list[Made]
     failures: list[tuple[int, Run, list[Failure]]]
+    # Of a job with a failure that ends the run: how many of its records came before.
+    before: int = 0
+
+
+class _Window(NamedTuple, Generic[Made]):
+    """What a partition's records in [start, stop) became, so that it can be cut."""
+
+    partition: int
+    run: Run
+    start: int
+    stop: int
+    raw: bytes
+    made: list[Made]
 
 
 class Ends(NamedTuple, Generic[Made]):
@@ -65,6 +84,7 @@ class Stage(Generic[Made]):
         policy: FailurePolicy,
         *,
         topic: str,
+        partitions: int,
         needs: Needs,
         stored: Callable[[int], Stored] | None,
         ends: Ends[Made],
@@ -75,7 +95,10 @@ class Stage(Generic[Made]):
             InvalidModule, InitFailed: a module can't be started.
         """
         self._plan, self._policy, self._topic = plan, policy, topic
-        self._needs, self._stored = needs, stored
+        # Whether it has to be known in which order records of different partitions came.
+        self.wants_order = partitions > 1 and not plan.goes_on
+        self._needs = needs._replace(offsets=True) if self.wants_order else needs
+        self._stored = stored
         self._ends = ends
         self._counts: dict[int, int] = {}
         self._transforms: dict[int, Transform] = {}
@@ -95,13 +118,15 @@ class Stage(Generic[Made]):
         """Return how many records went in."""
         return sum(self._counts.values())
 
-    def put(self, frames: Frames, source: bytes) -> None:
+    def put(self, frames: Frames, source: bytes, order: Order) -> None:
         """Take on sealed frames; what they become is delivered now or later.
+
+        `order` tells the partitions of their records as they came; it is asked if need be.
 
         Raises:
             ModuleFailed, …: what ends the run.
         """
-        job = _Job([self._numbered(*each) for each in frames], source)
+        job = _Job([self._numbered(*each) for each in frames], source, order)
         if self._pipeline is not None:
             self._pipeline.put(job)
         else:
@@ -124,18 +149,66 @@ class Stage(Generic[Made]):
         return partition, frame
 
     def _work(self, job: _Job) -> _Done[Made]:
+        if self.wants_order and len({partition for partition, _ in job.frames}) > 1:
+            return self._work_together(job)
         done: _Done[Made] = _Done([], [])
+        first = None
         for partition, frame in job.frames:
-            base_offset = codec.read_header(frame, codec.PREFIX_BYTES).base_offset
-            run = codec.load_run([log_key(_NOWHERE, base_offset), frame])
-            windows = self._transform(partition).windows(run, base_offset, run.next_offset)
-            for outputs, _, failures in windows:
+            run = _run_of(frame)
+            first = run.start_offset if first is None else first
+            windows = self._transform(partition).windows(run, run.start_offset, run.next_offset)
+            for outputs, _, failures, _ in windows:
                 done.made.extend(self._ends.make(partition, outputs))
                 if failures:
                     done.failures.append((partition, run, failures))
             if done.failures and not self._plan.goes_on:
-                break
+                return done._replace(before=done.failures[0][2][0].offset - first)
         return done
+
+    def _work_together(self, job: _Job) -> _Done[Made]:
+        """Work on several partitions; what is made ends at the failure that came first."""
+        windows: list[_Window[Made]] = []
+        failures: dict[int, tuple[Run, list[Failure]]] = {}
+        firsts: dict[int, int] = {}
+        for partition, frame in job.frames:
+            run = _run_of(frame)
+            start = firsts.setdefault(partition, run.start_offset)
+            if partition in failures:
+                continue
+            start = run.start_offset
+            made_of = self._transform(partition).windows(run, start, run.next_offset)
+            for outputs, stop, found, raw in made_of:
+                made = self._ends.make(partition, outputs)
+                windows.append(_Window(partition, run, start, stop, bytes(raw), made))
+                start = stop
+                if found:
+                    failures[partition] = (run, found)
+        if not failures:
+            return _Done([each for window in windows for each in window.made], [])
+        places = {
+            partition: found[0].offset - firsts[partition]
+            for partition, (_, found) in failures.items()
+        }
+        partition, count, counts = first_of(job.order(), places)
+        ends = {each: firsts[each] + counts[each] for each in firsts}
+        made = [each for window in windows for each in self._cut(window, ends[window.partition])]
+        return _Done(made, [(partition, *failures[partition])], count)
+
+    def _cut(self, window: _Window[Made], end: int) -> list[Made]:
+        """Return what was made of a window's records before `end`."""
+        if window.stop <= end:
+            return window.made
+        if window.start >= end:
+            return []
+        again = open_window(window.run, window.start, window.stop)
+        kept = _COUNT_BYTES
+        count = 0
+        for record, behind in scan_records(window.raw, again.record_count):
+            if again.base_offset + record.offset >= end:
+                break
+            kept, count = behind, count + 1
+        raw = count.to_bytes(_COUNT_BYTES, "big") + window.raw[_COUNT_BYTES:kept]
+        return self._ends.make(window.partition, again.attach(raw))
 
     def _deliver(self, job: _Job, done: _Done[Made]) -> None:
         is_over = bool(done.failures) and not self._plan.goes_on
@@ -152,13 +225,10 @@ class Stage(Generic[Made]):
 
     def _source_before_failure(self, job: _Job, done: _Done[Made]) -> bytes:
         """Return the input of the records before the first failure, if it can be told apart."""
-        partitions = {partition for partition, _ in job.frames}
-        if not job.source or len(partitions) > 1:
+        if not job.source:
             return b""
-        first = codec.read_header(job.frames[0][1], codec.PREFIX_BYTES).base_offset
         total = sum(record_count_of(frame) for _, frame in job.frames)
-        _, _, failures = done.failures[0]
-        return self._ends.cut(job.source, failures[0].offset - first, total)
+        return self._ends.cut(job.source, done.before, total)
 
     def _transform(self, partition: int) -> Transform:
         """Return the chain of a partition, or of this thread if it remembers nothing."""
@@ -174,6 +244,24 @@ class Stage(Generic[Made]):
     def _start(self, partition: int) -> Transform:
         stored = None if self._stored is None else self._stored(partition)
         return Transform(self._plan, self._plan.start(stored), self._needs)
+
+
+def _run_of(frame: bytearray) -> Run:
+    base_offset = codec.read_header(frame, codec.PREFIX_BYTES).base_offset
+    return codec.load_run([log_key(_NOWHERE, base_offset), frame])
+
+
+def first_of(order: Sequence[int], places: Mapping[int, int]) -> tuple[int, int, Counter[int]]:
+    """Return whose record comes first, and how many come before it: of all, and of each.
+
+    `places` has of some partitions the number of a record, from 0.
+    """
+    counts: Counter[int] = Counter()
+    for number, partition in enumerate(order):
+        if places.get(partition) == counts[partition]:
+            return partition, number, counts
+        counts[partition] += 1
+    raise AssertionError("an order that lacks records")
 
 
 def pack_frames(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.program import Needs
 from dataflare_cli.codec.smart import WINDOW_RECORDS_MAX, Outputs, Window, open_window
 from dataflare_cli.model import MIB, GuestLimits
@@ -34,6 +35,7 @@ class Transformed(NamedTuple):
     outputs: Outputs
     next_offset: int
     failures: list[Failure]
+    raw: Bytes  # as modules gave them
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,10 @@ class Transform:
             outputs = window.attach(None if is_checked else window.raw)
             start = window.next_offset
             if outcome.failures and not self._goes_on:
-                yield Transformed(outputs, outcome.failures[0].offset, outcome.failures)
+                failed_at = outcome.failures[0].offset
+                yield Transformed(outputs, failed_at, outcome.failures, outcome.raw)
                 return
-            yield Transformed(outputs, start, outcome.failures)
+            yield Transformed(outputs, start, outcome.failures, outcome.raw)
 
     def _open(self, run: "Run", start: int, stop: int) -> Window:
         size = 1 if self._unknown.offsets else self._records_max

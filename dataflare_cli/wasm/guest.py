@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import cache
+from traceback import clear_frames
 from typing import Literal
 
 import wasmtime
@@ -149,17 +150,27 @@ class Guest:
         try:
             with self._clock.limit(self._store, time_s, self._deadline):
                 result = self._functions[name](self._store, *map(_signed, arguments))
-        except wasmtime.Trap as exc:
-            if exc.trap_code is not wasmtime.TrapCode.INTERRUPT:
-                raise Trap("trap", _reason_of(exc)) from None
-            if self._deadline.is_past:
-                raise Trap("over", self._deadline.text) from None
-            raise Trap("time", _reason_of(exc)) from None
-        except wasi.ExitError as exc:
-            raise Trap("exit", str(exc)) from None
-        except wasmtime.WasmtimeError as exc:
-            raise Trap("trap", str(exc)) from None
-        return int(result or 0)
+        except (wasmtime.Trap, wasmtime.WasmtimeError, wasi.ExitError) as exc:
+            trap = self._trap_of(exc)
+            # wasmtime's frames refer to it, and to the store, which would wait for a collector.
+            clear_frames(exc.__traceback__)
+        else:
+            return int(result or 0)
+        try:
+            raise trap
+        finally:
+            del trap  # nor may this frame refer to what refers to it
+
+    def _trap_of(self, exc: Exception) -> Trap:
+        if isinstance(exc, wasi.ExitError):
+            return Trap("exit", str(exc))
+        if not isinstance(exc, wasmtime.Trap):
+            return Trap("trap", str(exc))
+        if exc.trap_code is not wasmtime.TrapCode.INTERRUPT:
+            return Trap("trap", _reason_of(exc))
+        if self._deadline.is_past:
+            return Trap("over", self._deadline.text)
+        return Trap("time", _reason_of(exc))
 
     @property
     def fuel_used(self) -> int:

@@ -1,5 +1,6 @@
 """Text to records, against a model that knows nothing but `split`."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -128,6 +129,24 @@ def encode_all(pieces: list[bytes], options: TextOptions) -> dict[int, list]:
         partition: [(record.key, record.value) for record in records]
         for partition, records in found.items()
     }
+
+
+@given(st.data(), text_options(), st.booleans(), st.integers(0, 9))
+def test_the_partitions_of_lines_are_told_again(data, options, final, round_robin):
+    """Invariants: of what a call consumed, as many records of each partition, in their order.
+
+    - The first lines have the partitions that they have alone.
+    """
+    block = data.draw(text_blocks(options))
+    result = encode(block, options, final=final, round_robin=round_robin)
+    source = bytes(block[: result.consumed])
+    order = codec.partitions_of(source, options, round_robin)
+    counts = Counter({each.partition: each.record_count for each in result.payloads})
+
+    assert counts == Counter(order)
+    half = encode(source[: len(source) // 2], options, final=False, round_robin=round_robin)
+    first = codec.partitions_of(source[: half.consumed], options, round_robin)
+    assert order[: len(first)] == first
 
 
 @given(st.data(), text_options(), st.lists(st.integers(0, 400), max_size=4))

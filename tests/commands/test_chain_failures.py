@@ -6,17 +6,22 @@ import select
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import wat
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from dataflare_cli.stream import stage
 from tests.harness import run, start_process
 
 WAIT_S = 60
 MODULES = {
     "puppet": wat.puppet(),
     "map": wat.puppet(kind="map", words="E"),
+    "stateless": wat.with_metadata(wat.puppet(words="TLBEdx"), {"stateless": True}),
     # An SDK's array_map: it does not say which record an output was made of.
     "forgetful": wat.puppet(kind="array_map", words="x", forgets=True),
     "loop": wat.module("(loop $ever (br $ever)) (i32.const 0)"),
@@ -109,6 +114,84 @@ def test_limits_are_of_each_record(others, data_dir):
 
     assert (5, others.replace(b"[4]", b"4") * 2) == (result.code, result.stdout)
     assert "it made 3 records of one record" in result.stderr
+
+
+# ------------------------------------------------------------------- several partitions
+
+
+FORMS = {
+    "keys": ("--key-separator", ":"),
+    "round-robin": (),
+    "records": ("--input", "records"),
+    "kept": ("--input", "records", "--keep-partitions"),
+}
+
+
+def lines_of(form: str, values: list[str]) -> bytes:
+    """Return values as an input; keys and partitions depend on their numbers."""
+    lines = []
+    for number, value in enumerate(values):
+        if form == "keys":
+            lines.append(f"k{number * 7 % 11}:{value}")
+        elif form == "round-robin":
+            lines.append(value)
+        else:
+            record = {"key": f"k{number * 5 % 13}", "value": value, "partition": number * 3 % 4}
+            lines.append(json.dumps(record))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize("module", ["puppet", "stateless", "forgetful"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("count", "bad"),
+    [(8, [7]), (8, [1]), (8, [0]), (40, [13, 14, 22]), (1000, [600])],
+)
+def test_what_came_before_is_stored_whatever_its_partition(count, bad, form, module, stored):
+    """And nothing that came after; --tee passes on just that."""
+    values = [("xda"[number % 3]) + str(number) for number in range(count)]
+    if module == "forgetful":
+        values = [value.replace("d", "a") for value in values]
+    for number in bad:
+        values[number] = "E"
+    chain = CHAIN if module == "forgetful" else ("--smartmodule-path", f"{module}.wasm")
+    stdin = lines_of(form, values)
+    run("topic", "create", "t", "-p", "4")
+    result = run("produce", "t", *FORMS[form], *chain, "--tee", stdin=stdin, cwd=stored)
+    expected = [
+        value for value in values[: bad[0]] for _ in range({"x": 2, "d": 0, "a": 1}[value[0]])
+    ]
+
+    assert 1 == result.code, result.stderr
+    assert sorted(expected) == sorted(each["value"] for each in records("t"))
+    if form in ("keys", "round-robin"):
+        assert b"".join(stdin.splitlines(keepends=True)[: bad[0]]) == result.stdout
+
+
+def test_what_came_before_is_stored_of_many_windows(stored):
+    """One of them is cut in the middle."""
+    values = [f"a{number}" for number in range(60_000)]
+    values[50_001] = values[59_999] = "E"
+    run("topic", "create", "t", "-p", "4")
+    words = ("produce", "t", "--key-separator", ":", "--smartmodule-path", "stateless.wasm")
+    result = run(*words, stdin=lines_of("keys", values), cwd=stored)
+
+    assert 1 == result.code, result.stderr
+    assert sorted(values[:50_001]) == sorted(each["value"] for each in records("t"))
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.data())
+def test_the_first_failure_of_several_partitions(order, data):
+    """Invariants: it is the first in the order; what is counted is what comes before it."""
+    failing = data.draw(st.sets(st.integers(0, len(order) - 1), min_size=1)) if order else set()
+    assume(failing)
+    places = {}
+    for number in sorted(failing):
+        places.setdefault(order[number], order[:number].count(order[number]))
+    partition, count, counts = stage.first_of(order, places)
+
+    assert (order[min(failing)], min(failing)) == (partition, count)
+    assert Counter(order[:count]) == counts
 
 
 # ------------------------------------------------------------------------ dead letters
