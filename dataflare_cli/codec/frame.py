@@ -149,6 +149,24 @@ def rewrap(batch: Bytes) -> bytearray:
     return frame
 
 
+def outgoing(frame: Bytes, producer_id: int, producer_epoch: int, base_sequence: int) -> bytearray:
+    """Return a sealed frame's batch as a broker wants it of a producer: base offset 0.
+
+    Source: KIP-98; a batch that kept foreign numbers would be dropped as a duplicate.
+    """
+    batch = bytearray(frame[PREFIX_BYTES:])
+    header = read_header(batch)._replace(
+        base_offset=0,
+        leader_epoch=-1,
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=base_sequence,
+    )
+    _HEADER.pack_into(batch, 0, *header)
+    _CRC.pack_into(batch, CRC_AT, crc32c(batch[CRC_BEGIN:]))
+    return batch
+
+
 def _fill(
     frame: bytearray,
     attributes: int,

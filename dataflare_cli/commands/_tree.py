@@ -105,7 +105,7 @@ TREE: dict[str, Any] = \
                                       '--file': (':file', [], 'Read this file instead of stdin (repeatable)'),
                                       '-p': ('', [], 'Write to this partition'),
                                       '--partition': ('', [], 'Write to this partition'),
-                                      '--partitioner': ('', ['sip', 'murmur2', 'round-robin'], "Which hash of the key chooses: Fluvio's, Kafka's, none"),
+                                      '--partitioner': ('', ['sip', 'murmur2', 'round-robin'], "Which hash of the key chooses: Fluvio's (sip), Kafka's (of kafka://…), none"),
                                       '--keep-partitions': (None, [], "Take each record's partition from the input"),
                                       '--compression': ('', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], "Of the batches; the topic's, if it has one"),
                                       '--linger': ('', [], 'Wait for more input before storing'),

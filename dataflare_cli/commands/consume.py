@@ -3,7 +3,7 @@
 import re
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from dataflare_cli.catalog import Catalog, check_name
 from dataflare_cli.commands.chain_options import ChainOptions, choose_chain, read_policy
@@ -20,6 +20,9 @@ from dataflare_cli.errors import DataError, NothingProcessed, UsageError
 from dataflare_cli.model import Topic
 from dataflare_cli.text.offsets import OffsetSpec, Position, parse_offset
 from dataflare_cli.text.time import parse_duration
+
+if TYPE_CHECKING:
+    from dataflare_cli.stream.positions import Wanted
 
 # Fluvio's offsets are u32; ours are as wide as Kafka's.
 _OFFSET = {"min": 0, "max": 2**63 - 1}
@@ -39,9 +42,12 @@ class Request(OutputOptions, ChainOptions):
       dataflare consume orders -B -d -O records | jq .key
       dataflare consume orders -B -d --smartmodule json-filter -e field=level -e equals=error
       dataflare consume orders --match timeout --redact user.email
+      dataflare consume kafka://127.0.0.1:9092/orders -B -d
     """
 
-    topic: Annotated[list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read")] = None
+    topic: Annotated[
+        list[str] | None, argument(metavar="[TOPIC]...", help="Topics to read, or a URL")
+    ] = None
     regex: Annotated[
         str | None,
         option(
@@ -131,19 +137,19 @@ class Request(OutputOptions, ChainOptions):
 def consume(env: Environment, request: Request) -> None:
     """Print what was asked for, in one of two ways: by the kernel, or record by record."""
     from dataflare_cli.commands.consume_run import Session
-    from dataflare_cli.stream.positions import Wanted
+    from dataflare_cli.connect import is_url
 
     request = settle_output(env, request)
     _refuse_contradictions(request)
+    if any(is_url(topic) for topic in request.topic or ()):
+        from dataflare_cli.commands.consume_remote import consume_remote
+
+        consume_remote(env, request, _wanted(request))
+        return
     moves_consumer = request.consumer is not None and not request.no_commit
     _, dead_letters = read_policy(request.on_error)
     store = env.open_store(create=False, read_only=not moves_consumer and dead_letters is None)
-    wanted = Wanted(
-        spec=_offset_spec(request),
-        stop_at_end=request.disable_continuous,
-        consumer=request.consumer,
-        partitions=sorted(set(request.partition or ())),
-    )
+    wanted = _wanted(request)
     catalog = Catalog(store)
     topics = _find_topics(catalog, request)
     table_format = find_table_format(catalog, request.table_format)
@@ -151,6 +157,17 @@ def consume(env: Environment, request: Request) -> None:
     chosen = choose_chain(env, request, lambda: catalog, module=module)
     output = formatter_of(env, request, topics[0].name, table_format)
     Session(env, request, store, topics, wanted, output=output, chosen=chosen).run()
+
+
+def _wanted(request: Request) -> "Wanted":
+    from dataflare_cli.stream.positions import Wanted
+
+    return Wanted(
+        spec=_offset_spec(request),
+        stop_at_end=request.disable_continuous,
+        consumer=request.consumer,
+        partitions=sorted(set(request.partition or ())),
+    )
 
 
 def _refuse_contradictions(request: Request) -> None:

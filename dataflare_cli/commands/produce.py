@@ -21,6 +21,7 @@ from dataflare_cli.commands.input_options import (
 )
 from dataflare_cli.commands.request import argument, command_of, option
 from dataflare_cli.commands.shared import refuse_mirror
+from dataflare_cli.connect import is_url
 from dataflare_cli.errors import AlreadyExists, DataError, NotFound, UsageError
 from dataflare_cli.model import (
     BATCH_BYTES_MAX,
@@ -69,13 +70,13 @@ class Request(InputOptions, ChainOptions):
         int | None, option("-p", "--partition", metavar="N", min=0, help="Write to this partition")
     ] = None
     partitioner: Annotated[
-        str,
+        str | None,
         option(
             "--partitioner",
             metavar="|".join(PARTITIONERS),
-            help="Which hash of the key chooses: Fluvio's, Kafka's, none",
+            help="Which hash of the key chooses: Fluvio's (sip), Kafka's (of kafka://…), none",
         ),
-    ] = "sip"
+    ] = None
     keep_partitions: Annotated[
         bool, option("--keep-partitions", help="Take each record's partition from the input")
     ] = False
@@ -132,6 +133,11 @@ def produce(env: Environment, request: Request) -> None:
     from dataflare_cli.stream.dedup import open_log
 
     options = _plan(request)
+    if is_url(request.topic):
+        from dataflare_cli.commands.produce_remote import produce_remote
+
+        produce_remote(env, request, options)
+        return
     durability = None
     if request.durability is not None:
         durability = choose("--durability", request.durability, DURABILITIES)
@@ -143,7 +149,7 @@ def produce(env: Environment, request: Request) -> None:
     if request.partition is not None:
         partition_id_of(topic, request.partition)  # NotFound, with what there is
     options.text = replace(text, partition_count=len(topic.partition_ids))
-    options.compression = _compression(request, topic)
+    options.compression = compression_of(request, topic)
     session = Session(env, request, open_log(store), topic, options, chosen=chosen)
     with session.ended_well():
         session.run()
@@ -157,7 +163,7 @@ def _plan(request: Request) -> IngestOptions:
     text = plan_text(
         request,
         partition=request.partition,
-        partitioner=choose("--partitioner", request.partitioner, PARTITIONERS),
+        partitioner=choose("--partitioner", _partitioner(request), PARTITIONERS),
         batch_bytes_max=min(batch_bytes, BATCH_BYTES_MAX),
     )
     return IngestOptions(
@@ -170,8 +176,16 @@ def _plan(request: Request) -> IngestOptions:
     )
 
 
+def _partitioner(request: Request) -> str:
+    """Keys go where the other clients of a cluster put them, unless something else is wanted."""
+    if request.partitioner is not None:
+        return request.partitioner
+    return "murmur2" if request.topic.startswith("kafka://") else "sip"
+
+
 def _refuse_contradictions(request: Request) -> None:
-    check_name(request.topic)
+    if not is_url(request.topic):
+        check_name(request.topic)
     refuse_input_contradictions(request)
     if request.report is not None:
         choose("--report", request.report, {"json": None})
@@ -236,7 +250,7 @@ def _refuse_before_creating(env: Environment, request: Request, chosen: "Chosen 
         chosen.plan.start()
 
 
-def _compression(request: Request, topic: Topic) -> Codec:
+def compression_of(request: Request, topic: Topic) -> Codec:
     """The topic's codec, unless it leaves the choice to the producer (Fluvio's rule)."""
     fixed = topic.spec.compression
     if request.compression is None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dataflare_cli.commands.chain_options import finish_policy, policy_of
@@ -24,6 +25,8 @@ from dataflare_cli.errors import (
     PartialFailure,
     UsageError,
 )
+from dataflare_cli.log import Log
+from dataflare_cli.log.facade import now
 from dataflare_cli.model import MIB, OFFSET_MAX, Topic
 from dataflare_cli.stream.ingest import Ingest, IngestOptions
 from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
@@ -31,8 +34,9 @@ from dataflare_cli.stream.writer import AtomicWriter, Portion, TopicWriter
 if TYPE_CHECKING:
     from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.produce import Request
-    from dataflare_cli.log import Log
+    from dataflare_cli.smartmodule.chain import Stored
     from dataflare_cli.stream.failures import FailurePolicy
+    from dataflare_cli.stream.remote import RemoteLog
     from dataflare_cli.stream.stage import Stage
 
 SPANS_SHOWN = 4
@@ -45,7 +49,7 @@ class Session:
         self,
         env: Environment,
         request: "Request",
-        log: "Log",
+        log: "Log | RemoteLog",
         topic: Topic,
         options: IngestOptions,
         *,
@@ -88,23 +92,18 @@ class Session:
     def _make_stage(self, chosen: "Chosen") -> "Stage[tuple[int, bytearray]]":
         """Put SmartModules before the writer."""
         from dataflare_cli.codec.program import Needs
-        from dataflare_cli.log.facade import now
-        from dataflare_cli.stream.lookback import stored_windows
         from dataflare_cli.stream.stage import Ends, Stage, pack_frames
 
-        log, topic, options = self.log, self.writer.topic, self.options
-        self.policy = policy_of(self.env, chosen, log, {topic.name})
+        topic, options = self.writer.topic, self.options
+        local = self.log if isinstance(self.log, Log) else None
+        self.policy = policy_of(self.env, chosen, local, {topic.name})
         return Stage(
             chosen.plan,
             self.policy,
             topic=topic.name,
             partitions=1 if options.text.partition is not None else len(topic.partition_ids),
             needs=Needs(times_and_headers=True),
-            stored=lambda partition: (
-                lambda lookback: stored_windows(
-                    log, topic, partition, OFFSET_MAX, lookback, now_ms=now()
-                )
-            ),
+            stored=None if local is None else partial(_stored, local, topic),
             ends=Ends(
                 make=lambda partition, outputs: [
                     (partition, frame)
@@ -235,3 +234,12 @@ class Session:
                 for partition, span in sorted(writer.totals.items())
             ],
         }
+
+
+def _stored(log: Log, topic: Topic, partition: int) -> "Stored":
+    """Return what look-backs are fed: what a partition has now."""
+    from dataflare_cli.stream.lookback import stored_windows
+
+    return lambda lookback: stored_windows(
+        log, topic, partition, OFFSET_MAX, lookback, now_ms=now()
+    )

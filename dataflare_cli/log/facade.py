@@ -112,6 +112,10 @@ class Log:
             change.after_commit.append(lambda: ring(self.store.path, topic.topic_id))
         return Stored(appended, sum(len(frame) for _, frame in frames), error)
 
+    def cancel(self) -> None:
+        """Give up waiting for the writer lock."""
+        self.store.lock.cancel()
+
     def read(
         self,
         topic: Topic,

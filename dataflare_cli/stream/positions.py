@@ -6,11 +6,11 @@ absolute offset ignores it.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from dataflare_cli.catalog import partition_id_of
 from dataflare_cli.consumers import Consumers
 from dataflare_cli.errors import OffsetOutOfRange
-from dataflare_cli.log import Log
 from dataflare_cli.model import OFFSET_MAX, Topic
 from dataflare_cli.stream.reader import Track
 from dataflare_cli.text.offsets import OffsetSpec, Position
@@ -25,7 +25,21 @@ class Wanted(NamedTuple):
     partitions: Sequence[int] = ()  # empty: all
 
 
-def tracks_for(log: Log, consumers: Consumers, topic: Topic, wanted: Wanted) -> list[Track]:
+class Offsets(Protocol):
+    """Where partitions begin and end; a `Log` is one."""
+
+    def bounds(self, topic: Topic, partition: int) -> tuple[int, int]:
+        """Return the first offset, and that of the next record."""
+        ...
+
+    def offset_for_time(self, topic: Topic, partition: int, timestamp_ms: int) -> int:
+        """Return the first offset whose timestamp is at least this, else the end."""
+        ...
+
+
+def tracks_for(
+    log: Offsets, consumers: Consumers | None, topic: Topic, wanted: Wanted
+) -> list[Track]:
     """Return a topic's tracks.
 
     Raises:
@@ -36,10 +50,12 @@ def tracks_for(log: Log, consumers: Consumers, topic: Topic, wanted: Wanted) -> 
     tracks = []
     beyond: list[tuple[int, int, int]] = []
     for partition in partitions:
+        if not 0 <= partition < len(topic.partition_ids):
+            partition_id_of(topic, partition)  # NotFound, with what there is
         start, end = log.bounds(topic, partition)
         place = _Place(log, topic, partition, start, end)
         stored = None
-        if wanted.consumer is not None:
+        if wanted.consumer is not None and consumers is not None:
             stored = consumers.offset(wanted.consumer, topic, partition)
         offset = place.start_for(wanted.spec.start, stored)
         if offset > end:
@@ -74,7 +90,7 @@ def tracks_for(log: Log, consumers: Consumers, topic: Topic, wanted: Wanted) -> 
 class _Place(NamedTuple):
     """A partition, with its bounds as they were when the run began."""
 
-    log: Log
+    log: Offsets
     topic: Topic
     partition: int
     start: int

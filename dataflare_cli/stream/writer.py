@@ -14,13 +14,13 @@ Invariants
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dataflare_cli.codec.frame import record_count_of
 from dataflare_cli.errors import DataError
-from dataflare_cli.log import Log
+from dataflare_cli.log.facade import Stored
 from dataflare_cli.model import ATOMIC_BYTES_MAX, COMMIT_BYTES_MAX, Topic
 from dataflare_cli.stream.memory import keep_freed_memory
 
@@ -48,6 +48,20 @@ class Portion(NamedTuple):
         return sum(len(frame) for _, frame in self.frames)
 
 
+class Destination(Protocol):
+    """What frames are appended to; a `Log` is one."""
+
+    def append_some(
+        self, topic: Topic, frames: Sequence[tuple[int, bytearray]], *, whole: bool
+    ) -> Stored:
+        """Append frames; returns when they are durable."""
+        ...
+
+    def cancel(self) -> None:
+        """Give up waiting for whatever an append waits for."""
+        ...
+
+
 class TopicWriter:
     """Stores portions of frames in a topic, in a thread of its own."""
 
@@ -55,7 +69,11 @@ class TopicWriter:
     _whole = False
 
     def __init__(
-        self, log: Log, topic: Topic, *, after_commit: Callable[[Portion], None] | None = None
+        self,
+        log: Destination,
+        topic: Topic,
+        *,
+        after_commit: Callable[[Portion], None] | None = None,
     ) -> None:
         self.log, self.topic = log, topic
         self.totals: dict[int, Span] = {}
@@ -112,7 +130,7 @@ class TopicWriter:
 
     def interrupt(self) -> None:
         """End: commit what is queued if nobody else holds the store, else give it up."""
-        self.log.store.lock.cancel()
+        self.log.cancel()
         self.close()
 
     def close(self) -> None:
@@ -201,7 +219,7 @@ class AtomicWriter(TopicWriter):
 
     _whole = True
 
-    def __init__(self, log: Log, topic: Topic) -> None:
+    def __init__(self, log: Destination, topic: Topic) -> None:
         super().__init__(log, topic)
         self._portions: list[Portion] = []
         self._size = 0

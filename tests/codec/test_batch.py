@@ -19,6 +19,7 @@ from strategies import codecs, offsets, record_lists, timestamps
 from dataflare_cli import codec
 from dataflare_cli.codec.checksum import crc32c
 from dataflare_cli.codec.compression import compress
+from dataflare_cli.codec.frame import outgoing
 from dataflare_cli.errors import Corruption, UnsupportedFormat
 from dataflare_cli.model import MIB, UNPACKED_BYTES_MAX, Codec, Record, TimestampType
 
@@ -205,3 +206,22 @@ def test_a_stored_bomb_is_corruption(compression):
     damaged = with_records(frame[:41] + attributes + frame[43:], bomb)
     with pytest.raises(Corruption):
         codec.decode_frame(key, with_right_crcs(damaged))
+
+
+@given(record_lists().filter(bool), codecs, st.integers(0, 2**62), st.integers(0, 2**15 - 1))
+def test_what_goes_to_a_broker_is_of_its_producer(records, compression, producer, epoch):
+    """Invariants: aiokafka verifies it, and reads the records; the numbers are those given."""
+    frame = codec.encode_frame(records, compression)
+    codec.stamp(frame, base_offset=77, appended_ms=5)
+    batch = outgoing(frame, producer, epoch, 2**31 - 1)
+    witness = default_records.DefaultRecordBatch(bytearray(batch))
+
+    assert witness.validate_crc()
+    header = codec.read_header(batch)
+    assert (producer, epoch, 2**31 - 1) == (
+        header.producer_id,
+        header.producer_epoch,
+        header.base_sequence,
+    )
+    assert (0, -1) == (header.base_offset, header.leader_epoch)
+    assert codec.decode_batch(batch) == codec.decode_batch(codec.encode_batch(records, compression))

@@ -1,0 +1,151 @@
+"""One run of `dataflare consume URL`: batches of a cluster in, bytes out.
+
+What a local consumer can do and this can't yet is refused by its name, not ignored.
+"""
+
+from typing import TYPE_CHECKING
+
+from dataflare_cli.commands.chain_options import plan_steps
+from dataflare_cli.commands.context import Environment
+from dataflare_cli.commands.output_options import formatter_of
+from dataflare_cli.connect import Connection, connect, parse_url
+from dataflare_cli.errors import UsageError
+from dataflare_cli.stream.positions import Wanted, tracks_for
+from dataflare_cli.stream.reader import Limits, Track
+from dataflare_cli.stream.remote import RemoteOffsets, RemoteReader
+from dataflare_cli.text.time import parse_duration
+
+if TYPE_CHECKING:
+    from dataflare_cli.codec.runs import Run
+    from dataflare_cli.commands.consume import Request
+
+FLUSH_BYTES = 256 * 1024
+
+
+def consume_remote(env: Environment, request: "Request", wanted: Wanted) -> None:
+    """Print records of one topic of a cluster."""
+    _refuse(env, request)
+    assert request.topic is not None
+    address = parse_url(request.topic[0])
+    if not address.topic:
+        raise UsageError(
+            f"{request.topic[0]} has no topic", hint=f"{request.topic[0].rstrip('/')}/TOPIC"
+        )
+    connection = connect(address)
+    try:
+        _Session(env, request, connection, address.topic, wanted).run()
+    finally:
+        connection.close()
+
+
+def _refuse(env: Environment, request: "Request") -> None:
+    if len(request.topic or ()) > 1:
+        raise UsageError("one URL at a time is read")
+    missing = {
+        "--consumer": request.consumer is not None,
+        "--grep": bool(request.grep),
+        "--order": request.order is not None,
+        "--table-format": request.table_format is not None,
+        "SmartModules": bool(plan_steps(env, request)),
+    }
+    for name, is_given in missing.items():
+        if is_given:
+            raise UsageError(
+                f"{name} can't be used with a URL in this release",
+                hint="pipe it: consume URL -O records | dataflare transform --input records …",
+            )
+
+
+class _Session:
+    """The tracks, and how they are printed."""
+
+    def __init__(
+        self,
+        env: Environment,
+        request: "Request",
+        connection: Connection,
+        topic: str,
+        wanted: Wanted,
+    ) -> None:
+        self.env, self.request, self.connection = env, request, connection
+        self.left = request.max_records
+        self.limits = Limits(
+            idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
+        )
+        env.deadline = self.limits.ends
+        self.output = formatter_of(env, request, topic, None)
+        offsets = RemoteOffsets(connection)
+        self.tracks = tracks_for(offsets, None, offsets.topic(topic), wanted)
+
+    def run(self) -> None:
+        """Print until the end, a limit, or for ever."""
+        reader = RemoteReader(
+            self.connection,
+            self.tracks,
+            follow=not self.request.disable_continuous,
+            limits=self.limits,
+            stdout=self.env.stdout_fd,
+            on_evicted=self._say_evicted,
+        )
+        reader.on_idle = self._rest
+        self.env.write(self.output.header())
+        if self.left != 0:
+            for track, run in reader.runs():
+                self._print(track, run)
+                if self.left == 0:
+                    break
+        self.env.write(self.output.footer())
+        self._say_problems()
+
+    def _print(self, track: Track, run: "Run") -> None:
+        program, stop = self.output.program, min(track.end, run.next_offset)
+        if program is None:
+            self._print_records(track, run, stop)
+            return
+        while track.offset < stop and self.left != 0:
+            rendered = run.render(
+                program,
+                partition=track.partition,
+                start=track.offset,
+                end=stop,
+                record_count_max=self.left,
+            )
+            self.env.write(rendered.data)
+            track.advance(rendered.next_offset)
+            if self.left is not None:
+                self.left -= rendered.record_count
+
+    def _print_records(self, track: Track, run: "Run", stop: int) -> None:
+        parts: list[bytes] = []
+        size = 0
+        for record in run.records(track.offset, stop):
+            parts.append(self.output.format(record, track.partition))
+            size += len(parts[-1])
+            if size >= FLUSH_BYTES:
+                self.env.write(b"".join(parts))
+                parts, size = [], 0
+            if self.left is not None:
+                self.left -= 1
+                if self.left == 0:
+                    break
+        self.env.write(b"".join(parts))
+        self._say_problems()
+        track.advance(stop)
+
+    def _rest(self) -> None:
+        self.env.write(self.output.refresh())
+        self._say_problems()
+
+    def _say_problems(self) -> None:
+        for problem in self.output.take_problems():
+            self.env.warn(problem)
+
+    def _say_evicted(self, track: Track, available: int) -> None:
+        self.env.warn(
+            f"{track.topic.name}-{track.partition}: Offset {track.offset} is evicted. "
+            f"The next available is {available}"
+        )
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else parse_duration(text)
