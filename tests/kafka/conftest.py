@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -36,10 +37,31 @@ log.retention.check.interval.ms=1000
 
 
 class Broker:
-    """A broker that runs."""
+    """A broker, and the directory that it comes back from."""
 
-    def __init__(self, host: str) -> None:
-        self.host = host
+    def __init__(self, directory: Path) -> None:
+        port, controller = free_ports(2)
+        self.host = f"127.0.0.1:{port}"
+        self._file = directory / "server.properties"
+        text = PROPERTIES.format(port=port, controller=controller, directory=directory)
+        self._file.write_text(text)
+        words = ("format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(self._file))
+        subprocess.run(java("kafka.tools.StorageTool", *words), check=True, capture_output=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        command = java("kafka.Kafka", str(self._file))
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        wait_until_started(self._process)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stderr is not None
+            self._process = None
 
     def url(self, topic: str, options: str = "") -> str:
         """Return what dataflare calls a topic."""
@@ -68,25 +90,32 @@ def java(*words: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Start a broker; its topics are the tests' own."""
+    """Start a broker that all tests share; its topics are the tests' own."""
+    broker = new_broker(tmp_path_factory.mktemp("kafka"))
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+@pytest.fixture
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Start a broker for one test, which may kill it."""
+    broker = new_broker(tmp_path_factory.mktemp("mortal"))
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+def new_broker(directory: Path) -> Broker:
     missing = [each for each in ("java", "mvn", "kcat") if shutil.which(each) is None]
     if missing and REQUIRED not in os.environ:
         pytest.skip(f"no Kafka without {', '.join(missing)}")  # never in CI
     fetch_jars()
-    directory = tmp_path_factory.mktemp("kafka")
-    port, controller = free_ports(2)
-    file = directory / "server.properties"
-    file.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
-    tool = "kafka.tools.StorageTool"
-    format_ = java(tool, "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(file))
-    subprocess.run(format_, check=True, capture_output=True)
-    command = java("kafka.Kafka", str(file))
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        try:
-            wait_until_started(process)
-            yield Broker(f"127.0.0.1:{port}")
-        finally:
-            process.kill()
+    broker = Broker(directory)
+    broker.start()
+    return broker
 
 
 def fetch_jars() -> None:
@@ -101,14 +130,21 @@ def fetch_jars() -> None:
 
 def wait_until_started(process: subprocess.Popen[bytes]) -> None:
     """Read what the broker says until it serves; then go on reading, so that it never waits."""
-    assert process.stderr is not None
+    stream = process.stderr
+    assert stream is not None
     said = []
-    for line in process.stderr:
+    for line in stream:
         said.append(line.decode(errors="replace"))
         if STARTED in said[-1]:
-            threading.Thread(target=process.stderr.read, daemon=True).start()
+            threading.Thread(target=_read_on, args=(stream,), daemon=True).start()
             return
     raise AssertionError("Kafka has not started:\n" + "".join(said[-20:]))
+
+
+def _read_on(stream: IO[bytes]) -> None:
+    with stream:
+        for _ in stream:
+            continue
 
 
 def free_ports(count: int) -> list[int]:
