@@ -17,13 +17,14 @@ Invariants of a source
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from difflib import get_close_matches
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from dataflare_cli.codec.engine import Bytes
-from dataflare_cli.errors import ConfigError, Unreachable, UsageError
+from dataflare_cli.errors import ConfigError, NotFound, Unreachable, UsageError
 
 GROUP = "dataflare.connectors.v1"
 
@@ -178,39 +179,66 @@ def parse_url(text: str) -> Address:
     return Address(parts.scheme, hosts, unquote(parts.path.removeprefix("/")), options)
 
 
-def find_connector(scheme: str) -> ConnectorSpec:
-    """Return the connector of a scheme.
+class Installed(NamedTuple):
+    """A connector that is installed; without a spec, what keeps it from being loaded."""
 
-    Raises:
-        UsageError: there is none.
-        Unreachable: it can't be loaded.
-    """
+    name: str
+    version: str
+    spec: ConnectorSpec | None
+    problem: str | None
+
+
+def installed() -> list[Installed]:
+    """Return all connectors, by name; a broken one keeps nobody from using the others."""
     from importlib.metadata import entry_points
 
-    found = entry_points(group=GROUP)
-    names = sorted({each.name for each in found})
-    for each in found:
-        if each.name == scheme:
-            try:
-                spec: ConnectorSpec = each.load()
-            except ImportError as exc:
-                raise Unreachable(
-                    f"the connector {scheme}",
-                    f"can't be loaded: {exc}",
-                    hint=f"pip install 'dataflare-cli[{scheme}]'",
-                ) from exc
-            return spec
-    raise UsageError(f"no connector is installed for {scheme}://", hint=f"there are {names}")
+    found = []
+    for each in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        version = "" if each.dist is None else each.dist.version
+        try:
+            found.append(Installed(each.name, version, each.load(), None))
+        except Exception as exc:  # noqa: BLE001 - somebody else's package
+            found.append(Installed(each.name, version, None, f"can't be loaded: {exc}"))
+    return found
+
+
+def find_installed(name: str) -> Installed:
+    """Return the connector of a name, which is the scheme of its URLs.
+
+    Raises:
+        NotFound: there is none.
+        Unreachable: it can't be loaded.
+    """
+    connectors = installed()
+    for each in connectors:
+        if each.name == name:
+            if each.spec is None:
+                hint = f"pip install 'dataflare-cli[{name}]'"
+                raise Unreachable(f"the connector {name}", each.problem or "", hint=hint)
+            return each
+    names = [each.name for each in connectors]
+    near = get_close_matches(name, names)
+    there = None if near else f"there are: {', '.join(names) or 'none'}"
+    raise NotFound("connector", name, suggestions=near, hint=there)
+
+
+def options_of(spec: ConnectorSpec) -> dict[str, Any]:
+    """Return the JSON Schema of a connector's options."""
+    schema = msgspec.json.schema(spec.config)
+    found: dict[str, Any] = schema["$defs"][spec.config.__name__]
+    return found
 
 
 def connect(address: Address) -> Connection:
     """Connect to the cluster of a URL.
 
     Raises:
-        UsageError: no connector, or an option that it does not have.
+        NotFound: no connector of this name.
+        ConfigError: an option that it does not have.
         Unreachable, …: as the connector says.
     """
-    spec = find_connector(address.scheme)
+    spec = find_installed(address.scheme).spec
+    assert spec is not None
     try:
         config = msgspec.convert(address.options, spec.config, strict=False)
     except msgspec.ValidationError as exc:

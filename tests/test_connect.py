@@ -2,8 +2,8 @@
 
 import pytest
 
-from dataflare_cli.connect import Address, find_connector, is_url, parse_url
-from dataflare_cli.errors import UsageError
+from dataflare_cli.connect import Address, find_installed, is_url, options_of, parse_url
+from dataflare_cli.errors import NotFound, UsageError
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,11 @@ def test_names_of_topics_are_no_urls():
 
 def test_connectors_are_found_by_their_entry_points():
     """That of Kafka is in this distribution; its options are documented."""
-    spec = find_connector("kafka")
+    found = find_installed("kafka")
+    assert found.spec is not None
+    options = options_of(found.spec)["properties"]
 
-    assert ("kafka", "Config") == (spec.name, spec.config.__name__)
+    assert ("kafka", "Config") == (found.spec.name, found.spec.config.__name__)
+    assert all(about["description"] for about in options.values())
+    with pytest.raises(NotFound, match="Connector not found: kafkaa"):
+        find_installed("kafkaa")

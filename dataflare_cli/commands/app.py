@@ -97,6 +97,7 @@ COMMANDS = (
     Entry("partition", "Show partitions"),
     Entry("smartmodule", "Manage, build and test SmartModules", ("sm", "smart-module")),
     Entry("consumer", "Show, move and delete stored offsets of named consumers"),
+    Entry("connector", "Show connectors to clusters, and the options of their URLs"),
     Entry("table-format", "Manage how consume -O table looks", ("tf",)),
     Entry("benchmark", "Measure this machine", ("bench",)),
     Entry("profile", "Manage profiles: named settings, such as a data directory"),

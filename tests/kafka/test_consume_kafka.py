@@ -180,5 +180,5 @@ def test_a_scheme_without_a_connector():
     """It says which there are."""
     result = run("consume", "amqp://host/queue", "-d")
 
-    assert 2 == result.code
-    assert "no connector is installed for amqp://" in result.stderr
+    assert 1 == result.code
+    assert "Connector not found: amqp\n  there are: " in result.stderr
