@@ -51,7 +51,12 @@ class Fetched(NamedTuple):
 
 
 class Source(Protocol):
-    """Reads partitions, from positions on, for ever."""
+    """Reads partitions, from positions on, for ever.
+
+    `trouble` says what keeps it from reading just now, and that it goes on trying.
+    """
+
+    trouble: str | None
 
     def open(self, positions: Mapping[TopicPartition, int]) -> None:
         """Begin to read.
@@ -89,6 +94,10 @@ class Sink(Protocol):
         Raises:
             Unreachable, Denied, …: it does not have them, or may have some.
         """
+        ...
+
+    def cancel(self) -> None:
+        """Let a `write` that is under way give up; from any thread."""
         ...
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import errors as kafka
@@ -52,10 +53,15 @@ class KafkaSink:
         self._acks = _ACKS[connection.config.acks]
         self._producer: tuple[int, int] | None = None
         self._sequences: dict[int, int] = defaultdict(int)
+        self._given_up = asyncio.Event()
 
     def write(self, frames: Sequence[tuple[int, bytearray]]) -> list[Written]:
         """Write sealed frames, given with their partition."""
         return self._connection.run(self._write(frames))
+
+    def cancel(self) -> None:
+        """Let a write that is under way give up."""
+        self._connection.background.loop.call_soon_threadsafe(self._given_up.set)
 
     def close(self) -> None:
         """End it: everything that was written is acknowledged."""
@@ -84,10 +90,20 @@ class KafkaSink:
                     "the records could not be written in time (delivery_timeout_ms)",
                     hint="some of them may have been",
                 )
-            await asyncio.sleep(backoff_s)
+            await self._wait(backoff_s)
             backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
             await self._connection.client.force_metadata_update()
         return [written[number] for number in range(len(frames))]
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            Unreachable: there is to be none.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._given_up.wait(), seconds)
+            raise Unreachable(self._connection.name, "no broker has taken what was left")
 
     def _addressed(self, number: int, partition: int, frame: bytearray) -> _Batch:
         assert self._producer is not None

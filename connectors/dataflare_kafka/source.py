@@ -47,6 +47,7 @@ class KafkaSource:
 
     def __init__(self, connection: "KafkaConnection") -> None:
         self._connection = connection
+        self.trouble: str | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._responses: queue.SimpleQueue[_Response | BaseException] = queue.SimpleQueue()
         self._room: asyncio.Semaphore | None = None
@@ -101,6 +102,7 @@ class KafkaSource:
                     have_given = [task.result() for task in done]
                     if any(have_given):
                         backoff_s = BACKOFF_FIRST_S
+                self.trouble = f"{self._connection.name}: a broker does not answer; trying again"
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
                 await client.force_metadata_update()
@@ -141,6 +143,7 @@ class KafkaSource:
             if not is_leader:
                 return has_given
             has_given = True
+            self.trouble = None
 
     async def _take(self, response: Any) -> bool:
         """Hand on what a broker gave; False if it does not lead all of it."""

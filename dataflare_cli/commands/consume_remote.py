@@ -86,6 +86,7 @@ class _Session:
             limits=self.limits,
             stdout=self.env.stdout_fd,
             on_evicted=self._say_evicted,
+            on_trouble=self.env.warn,
         )
         reader.on_idle = self._rest
         self.env.write(self.output.header())

@@ -64,7 +64,8 @@ class RemoteLog:
         return Stored([Appended(*each) for each in written], size, None)
 
     def cancel(self) -> None:
-        """Wait for nothing."""
+        """Give up what the cluster has not taken."""
+        self._sink.cancel()
 
     def tidy(self) -> None:
         """Leave it to the cluster."""
@@ -82,11 +83,13 @@ class RemoteReader:
         limits: Limits,
         stdout: int,
         on_evicted: Callable[[Track, int], None],
+        on_trouble: Callable[[str], None],
     ) -> None:
         self.tracks = list(tracks)
         self._source = connection.source()
         self._follow, self._limits, self._stdout = follow, limits, stdout
-        self._on_evicted = on_evicted
+        self._on_evicted, self._on_trouble = on_evicted, on_trouble
+        self._trouble: str | None = None
         # Called when everything there was has been handed on, before waiting for more.
         self.on_idle: Callable[[], None] = lambda: None
 
@@ -109,6 +112,7 @@ class RemoteReader:
             while not self._is_over():
                 fetched = self._source.read(self._wait_s(last_news))
                 if fetched is None:
+                    self._tell_trouble()
                     self.on_idle()
                     self._look_at_stdout()
                     if self._limits.is_idle(last_news):
@@ -132,6 +136,13 @@ class RemoteReader:
         if self._follow:
             return any(track.is_done and track.has_limit for track in self.tracks)
         return all(track.is_done for track in self.tracks)
+
+    def _tell_trouble(self) -> None:
+        """Say once what keeps records from coming."""
+        trouble = self._source.trouble
+        if trouble is not None and trouble != self._trouble:
+            self._on_trouble(trouble)
+        self._trouble = trouble
 
     def _wait_s(self, last_news: float) -> float:
         left_s = self._limits.left_s(last_news)
