@@ -11,30 +11,30 @@ those that failed are stored.
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from dataflare_cli.codec.program import EVERYTHING, Needs
 from dataflare_cli.commands.chain_options import Chosen, finish_policy, policy_of
+from dataflare_cli.commands.context import Environment
 from dataflare_cli.errors import SmartModuleError
-from dataflare_cli.log.facade import now
-from dataflare_cli.model import NO_TIMESTAMP, Record
-from dataflare_cli.smartmodule.chain import Failure
-from dataflare_cli.stream.dedup import open_log
+from dataflare_cli.log import Log
+from dataflare_cli.model import NO_TIMESTAMP, Record, Topic
+from dataflare_cli.smartmodule.chain import Failure, Stored
 from dataflare_cli.stream.failures import Place
-from dataflare_cli.stream.lookback import stored_windows
 from dataflare_cli.stream.pipeline import Pipeline, core_count
-from dataflare_cli.stream.reader import Limits, Passed, Reader, Track
+from dataflare_cli.stream.reader import Limits, Passed, Track
 from dataflare_cli.stream.transform import Transform, Transformed
+from dataflare_cli.text.formats import Formatter
 from dataflare_cli.wasm import Deadline
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.program import Program
     from dataflare_cli.codec.runs import Run
     from dataflare_cli.codec.smart import Outputs
-    from dataflare_cli.commands.consume_run import Session
+    from dataflare_cli.commands.consume import Request
 
 _UNLIMITED = 0xFFFFFFFF
 
@@ -56,10 +56,40 @@ class _Piece(NamedTuple):
     failures: list[Failure]
 
 
+class Printing(Protocol):
+    """A run of `consume`: what is printed, and how far it has come."""
+
+    env: Environment
+    request: "Request"
+    limits: Limits
+    topics: Sequence[Topic]
+    output: Formatter
+    formatters: dict[int, Formatter]
+    left: int | None  # of --max-records
+    looks_into_records: bool
+
+    @property
+    def keeps_together(self) -> bool:
+        """Whether all that became of a record is printed, also past the limit."""
+        ...
+
+    def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
+        """Print records; return the offset of the last one if the limit was reached with it."""
+        ...
+
+    def dead_letter_log(self) -> Log:
+        """Return the log that has the topic of dead letters."""
+        ...
+
+    def stored(self, track: Track) -> Stored | None:
+        """Return what look-backs are fed: what comes before a track's offset."""
+        ...
+
+
 class ChainPrinter:
     """The chains of a session's tracks."""
 
-    def __init__(self, session: "Session", chosen: Chosen) -> None:
+    def __init__(self, session: Printing, chosen: Chosen) -> None:
         self._session = session
         self._plan = replace(chosen.plan, deadline=_deadline(session.limits))
         names = {topic.name for topic in session.topics}
@@ -67,19 +97,20 @@ class ChainPrinter:
         if regex is not None and chosen.dead_letters is not None:
             # Topics that come later are read, too.
             names |= {name for name in (chosen.dead_letters,) if re.fullmatch(regex, name)}
-        self.policy = policy_of(session.env, chosen, open_log(session.store), names)
+        log = None if chosen.dead_letters is None else session.dead_letter_log()
+        self.policy = policy_of(session.env, chosen, log, names)
         self._needs = self._find_needs()
         self._transforms: dict[int, Transform] = {}
         self._thread = threading.local()
         self._pipeline: Pipeline[_Job, list[_Piece]] | None = None
         self._seen_count = 0
 
-    def begin(self, reader: Reader) -> None:
+    def begin(self, tracks: Sequence[Track]) -> None:
         """Start the first chain, so that what is wrong with it is said at once."""
-        if reader.tracks:
-            self._transform(reader.tracks[0])
+        if tracks:
+            self._transform(tracks[0])
         is_aggregate = any(step.module.is_aggregate for step in self._plan.steps)
-        if is_aggregate and len(reader.tracks) > 1:
+        if is_aggregate and len(tracks) > 1:
             self._session.env.say(
                 "an aggregate has one accumulator a partition; for one of all: "
                 "dataflare consume … | dataflare transform …"
@@ -259,12 +290,7 @@ class ChainPrinter:
         """Return the chain of a track: its own, unless none of it remembers anything."""
         key = -1 if self._plan.is_stateless else track.partition_id
         if key not in self._transforms:
-            session, before = self._session, track.offset
-            chain = self._plan.start(
-                lambda lookback: stored_windows(
-                    session.log, track.topic, track.partition, before, lookback, now_ms=now()
-                )
-            )
+            chain = self._plan.start(self._session.stored(track))
             self._transforms[key] = Transform(self._plan, chain, self._needs)
         return self._transforms[key]
 

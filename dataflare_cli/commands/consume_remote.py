@@ -3,13 +3,19 @@
 What a local consumer can do and this can't yet is refused by its name, not ignored.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from dataflare_cli.commands.chain_options import plan_steps
+from dataflare_cli.commands.chain_options import choose_chain, plan_steps
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.output_options import formatter_of
+from dataflare_cli.commands.stored import quiet_catalog
 from dataflare_cli.connect import Connection, connect, parse_url
 from dataflare_cli.errors import UsageError
+from dataflare_cli.log import Log
+from dataflare_cli.model import Record, Topic
+from dataflare_cli.stream.dedup import open_log
 from dataflare_cli.stream.positions import Wanted, tracks_for
 from dataflare_cli.stream.reader import Limits, Track
 from dataflare_cli.stream.remote import RemoteOffsets, RemoteReader
@@ -17,7 +23,9 @@ from dataflare_cli.text.time import parse_duration
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
+    from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.consume import Request
+    from dataflare_cli.commands.consume_chain import ChainPrinter
 
 FLUSH_BYTES = 256 * 1024
 
@@ -46,7 +54,8 @@ def _refuse(env: Environment, request: "Request") -> None:
         "--grep": bool(request.grep),
         "--order": request.order is not None,
         "--table-format": request.table_format is not None,
-        "SmartModules": bool(plan_steps(env, request)),
+        "--regex": request.regex is not None,
+        "a look-back": any(step.lookback for step in plan_steps(env, request)),
     }
     for name, is_given in missing.items():
         if is_given:
@@ -64,7 +73,7 @@ class _Session:
         env: Environment,
         request: "Request",
         connection: Connection,
-        topic: str,
+        name: str,
         wanted: Wanted,
     ) -> None:
         self.env, self.request, self.connection = env, request, connection
@@ -73,9 +82,14 @@ class _Session:
             idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
         )
         env.deadline = self.limits.ends
-        self.output = formatter_of(env, request, topic, None)
         offsets = RemoteOffsets(connection)
-        self.tracks = tracks_for(offsets, None, offsets.topic(topic), wanted)
+        self.topics: Sequence[Topic] = [offsets.topic(name)]
+        self.tracks = tracks_for(offsets, None, self.topics[0], wanted)
+        self.output = formatter_of(env, request, name, None)
+        self.formatters = {each.topic_id: self.output for each in self.topics}
+        self.looks_into_records = False
+        chosen = choose_chain(env, request, lambda: quiet_catalog(env))
+        self.chain = None if chosen is None else _chain_of(self, chosen)
 
     def run(self) -> None:
         """Print until the end, a limit, or for ever."""
@@ -89,19 +103,43 @@ class _Session:
             on_trouble=self.env.warn,
         )
         reader.on_idle = self._rest
-        self.env.write(self.output.header())
-        if self.left != 0:
-            for track, run in reader.runs():
-                self._print(track, run)
-                if self.left == 0:
-                    break
-        self.env.write(self.output.footer())
-        self._say_problems()
+        with ExitStack() as stack:
+            if self.chain is not None:
+                stack.callback(self.chain.close)
+                self.chain.begin(self.tracks)
+            self.env.write(self.output.header())
+            if self.left != 0:
+                for track, run in reader.runs():
+                    self._print(track, run)
+                    if self.left == 0:
+                        break
+            if self.chain is not None:
+                self.chain.drain()
+            self.env.write(self.output.footer())
+            self._say_problems()
+        if self.chain is not None:
+            self.chain.finish()
+
+    @property
+    def keeps_together(self) -> bool:
+        """Whether all that became of a record is printed: nobody goes on here."""
+        return False
+
+    def dead_letter_log(self) -> Log:
+        """Return the local log: letters stay here."""
+        return open_log(self.env.open_store(create=True))
+
+    def stored(self, _track: Track) -> None:
+        """Feed no look-back; who asks for one was refused."""
 
     def _print(self, track: Track, run: "Run") -> None:
+        if self.chain is not None:
+            self.chain.print_run(track, run)
+            return
         program, stop = self.output.program, min(track.end, run.next_offset)
         if program is None:
-            self._print_records(track, run, stop)
+            ended = self.print_records(track, run.records(track.offset, stop))
+            track.advance(stop if ended is None else ended + 1)
             return
         while track.offset < stop and self.left != 0:
             rendered = run.render(
@@ -116,10 +154,11 @@ class _Session:
             if self.left is not None:
                 self.left -= rendered.record_count
 
-    def _print_records(self, track: Track, run: "Run", stop: int) -> None:
+    def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
+        """Print records; return the offset of the last one if the limit was reached with it."""
         parts: list[bytes] = []
-        size = 0
-        for record in run.records(track.offset, stop):
+        size, ended = 0, None
+        for record in records:
             parts.append(self.output.format(record, track.partition))
             size += len(parts[-1])
             if size >= FLUSH_BYTES:
@@ -128,12 +167,15 @@ class _Session:
             if self.left is not None:
                 self.left -= 1
                 if self.left == 0:
+                    ended = record.offset
                     break
         self.env.write(b"".join(parts))
         self._say_problems()
-        track.advance(stop)
+        return ended
 
     def _rest(self) -> None:
+        if self.chain is not None:
+            self.chain.drain()
         self.env.write(self.output.refresh())
         self._say_problems()
 
@@ -146,6 +188,12 @@ class _Session:
             f"{track.topic.name}-{track.partition}: Offset {track.offset} is evicted. "
             f"The next available is {available}"
         )
+
+
+def _chain_of(session: _Session, chosen: "Chosen") -> "ChainPrinter":
+    from dataflare_cli.commands.consume_chain import ChainPrinter
+
+    return ChainPrinter(session, chosen)
 
 
 def _seconds(text: str | None) -> float | None:

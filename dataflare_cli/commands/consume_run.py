@@ -18,7 +18,10 @@ from dataflare_cli.commands.context import Environment, Terminated
 from dataflare_cli.consumers import Consumers
 from dataflare_cli.errors import DataflareError, SmartModuleError
 from dataflare_cli.log import Log
+from dataflare_cli.log.facade import now
 from dataflare_cli.model import Record, Topic
+from dataflare_cli.stream.dedup import open_log
+from dataflare_cli.stream.lookback import stored_windows
 from dataflare_cli.stream.positions import Wanted, tracks_for
 from dataflare_cli.stream.reader import Limits, Passed, Reader, Track
 from dataflare_cli.text.formats import Formatter
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.consume import Request
     from dataflare_cli.commands.consume_chain import ChainPrinter
+    from dataflare_cli.smartmodule.chain import Stored
     from dataflare_cli.store import Store
 
 # Fluvio's interval.
@@ -108,7 +112,7 @@ class Session:
 
     def _print(self, reader: Reader) -> None:
         if self.chain is not None:
-            self.chain.begin(reader)
+            self.chain.begin(reader.tracks)
         self.env.write(self.output.header())
         if self.left != 0:
             if self.request.order == "time":
@@ -207,6 +211,17 @@ class Session:
             pending.flush()
             raise
         pending.flush()
+
+    def dead_letter_log(self) -> Log:
+        """Return this log, to be appended to."""
+        return open_log(self.store)
+
+    def stored(self, track: Track) -> "Stored":
+        """Return what is stored before a track's offset."""
+        before = track.offset
+        return lambda lookback: stored_windows(
+            self.log, track.topic, track.partition, before, lookback, now_ms=now()
+        )
 
     def say_problems(self) -> None:
         """Tell which records could not be shown."""

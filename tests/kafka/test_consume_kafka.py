@@ -5,6 +5,7 @@ import json
 import signal
 
 import pytest
+import wat
 from aiokafka import AIOKafkaProducer
 
 from tests.harness import run, start_process
@@ -87,6 +88,32 @@ def test_aborted_transactions_are_not_shown(kafka):
     assert [0, 1, 2, 4, 5, 6, 8, 9, 10] == [each["offset"] for each in everything]
 
 
+@pytest.mark.parametrize("module", ["puppet", "stateless"])
+def test_through_a_smartmodule(module, kafka, tmp_path, data_dir):
+    """As of a topic here: what is kept, where it ends, dead letters in the local log."""
+    topic = f"through-{module}"
+    kafka.create(topic, partitions=2)
+    lines = b"".join(b"%s%d\n" % ((b"x", b"d", b"a")[n % 3], n) for n in range(30_000))
+    kafka.kcat("-P", "-t", topic, "-p", "1", stdin=lines + b"E\nlast\n")
+    (tmp_path / "puppet.wasm").write_bytes(wat.puppet())
+    said = {"stateless": True}
+    stateless = wat.with_metadata(wat.puppet(words="TLBEdx"), said)
+    (tmp_path / "stateless.wasm").write_bytes(stateless)
+    chain = ("--smartmodule-path", str(tmp_path / f"{module}.wasm"))
+    kept = {b"x": 2, b"d": 0, b"a": 1}
+    expected = b"".join((line + b"\n") * kept[line[:1]] for line in lines.splitlines())
+    url = kafka.url(topic)
+    stopped = consume(url, *chain)
+    went_on = consume(url, *chain, "--on-error", "dead-letter=failed")
+
+    assert (1, expected) == (stopped.code, stopped.stdout)
+    assert f"{topic}-1, offset 30000; " in stopped.stderr
+    assert (0, expected + b"last\n") == (went_on.code, went_on.stdout)
+    assert ["E"] == run("consume", "failed", "-B", "-d").lines
+    assert expected.splitlines()[:5] == consume(url, *chain, "-n", "5").stdout.splitlines()
+    assert ["last"] == consume(url, "--match", "^la").lines
+
+
 def test_a_follower_sees_what_comes(kafka):
     """One by one, until somebody ends it."""
     kafka.create("followed", partitions=2)
@@ -159,7 +186,7 @@ def kafka_delete(kafka, topic: str, before: int) -> str:
         ("{host}/found?client_id", (), 2, "its options are NAME=VALUE"),
         ("me:secret@{host}/found", (), 2, "a URL has no user and no password"),
         ("{host}/found", ("-c", "me"), 2, "--consumer can't be used with a URL"),
-        ("{host}/found", ("--jq", "."), 2, "SmartModules can't be used with a URL"),
+        ("{host}/found", ("--sm", "dedup", "-l", "5"), 2, "a look-back can't be used with a URL"),
         ("{host}/found", ("-p", "5"), 1, "it has partitions 0 to 0"),
         ("{host}/found", ("-o", "99"), 1, "start offset: 99 is greater than leo: 0"),
         ("127.0.0.1:1/found", (), 3, "no broker can be reached"),
