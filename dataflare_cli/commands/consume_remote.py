@@ -5,9 +5,11 @@ What a local consumer can do and this can't yet is refused by its name, not igno
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dataflare_cli.commands.chain_options import choose_chain, plan_steps
+from dataflare_cli.commands.consume_run import render_run, say_evicted, seconds_of
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.output_options import formatter_of
 from dataflare_cli.commands.stored import quiet_catalog
@@ -19,7 +21,6 @@ from dataflare_cli.stream.dedup import open_log
 from dataflare_cli.stream.positions import Wanted, tracks_for
 from dataflare_cli.stream.reader import Limits, Track
 from dataflare_cli.stream.remote import RemoteOffsets, RemoteReader
-from dataflare_cli.text.time import parse_duration
 
 if TYPE_CHECKING:
     from dataflare_cli.codec.runs import Run
@@ -79,7 +80,7 @@ class _Session:
         self.env, self.request, self.connection = env, request, connection
         self.left = request.max_records
         self.limits = Limits(
-            idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
+            idle_timeout_s=seconds_of(request.idle_timeout), timeout_s=seconds_of(request.timeout)
         )
         env.deadline = self.limits.ends
         offsets = RemoteOffsets(connection)
@@ -99,7 +100,7 @@ class _Session:
             follow=not self.request.disable_continuous,
             limits=self.limits,
             stdout=self.env.stdout_fd,
-            on_evicted=self._say_evicted,
+            on_evicted=partial(say_evicted, self.env),
             on_trouble=self.env.warn,
         )
         reader.on_idle = self._rest
@@ -141,18 +142,7 @@ class _Session:
             ended = self.print_records(track, run.records(track.offset, stop))
             track.advance(stop if ended is None else ended + 1)
             return
-        while track.offset < stop and self.left != 0:
-            rendered = run.render(
-                program,
-                partition=track.partition,
-                start=track.offset,
-                end=stop,
-                record_count_max=self.left,
-            )
-            self.env.write(rendered.data)
-            track.advance(rendered.next_offset)
-            if self.left is not None:
-                self.left -= rendered.record_count
+        self.left = render_run(self.env, track, run, program, self.left)
 
     def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
         """Print records; return the offset of the last one if the limit was reached with it."""
@@ -183,18 +173,8 @@ class _Session:
         for problem in self.output.take_problems():
             self.env.warn(problem)
 
-    def _say_evicted(self, track: Track, available: int) -> None:
-        self.env.warn(
-            f"{track.topic.name}-{track.partition}: Offset {track.offset} is evicted. "
-            f"The next available is {available}"
-        )
-
 
 def _chain_of(session: _Session, chosen: "Chosen") -> "ChainPrinter":
     from dataflare_cli.commands.consume_chain import ChainPrinter
 
     return ChainPrinter(session, chosen)
-
-
-def _seconds(text: str | None) -> float | None:
-    return None if text is None else parse_duration(text)

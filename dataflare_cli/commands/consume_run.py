@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import Catalog
@@ -28,6 +29,7 @@ from dataflare_cli.text.formats import Formatter
 from dataflare_cli.text.time import parse_duration
 
 if TYPE_CHECKING:
+    from dataflare_cli.codec.program import Program
     from dataflare_cli.codec.runs import Run
     from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.consume import Request
@@ -67,7 +69,7 @@ class Session:
         self.log, self.consumers = Log(store), Consumers(store)
         self.left = request.max_records
         self.limits = Limits(
-            idle_timeout_s=_seconds(request.idle_timeout), timeout_s=_seconds(request.timeout)
+            idle_timeout_s=seconds_of(request.idle_timeout), timeout_s=seconds_of(request.timeout)
         )
         env.deadline = self.limits.ends
         # One output: they share its header, its footer and, in a table, its columns.
@@ -147,18 +149,7 @@ class Session:
             ended = self.print_records(track, run.records(track.offset, stop))
             track.advance(stop if ended is None else ended + 1)
             return
-        while track.offset < stop and self.left != 0:
-            rendered = run.render(
-                program,
-                partition=track.partition,
-                start=track.offset,
-                end=stop,
-                record_count_max=self.left,
-            )
-            self.env.write(rendered.data)
-            track.advance(rendered.next_offset)
-            if self.left is not None:
-                self.left -= rendered.record_count
+        self.left = render_run(self.env, track, run, program, self.left)
 
     def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
         """Print records; return the offset of the last one if the limit was reached with it."""
@@ -237,7 +228,7 @@ class Session:
             follow=not request.disable_continuous,
             limits=self.limits,
             stdout=self.env.stdout_fd,
-            on_evicted=self._say_evicted,
+            on_evicted=partial(say_evicted, self.env),
             grows=not request.partition,
         )
         if request.regex is not None:
@@ -299,11 +290,33 @@ class Session:
             where = " starting from the end of log (-B begins at the beginning)"
         self.env.say(f"Consuming records from {names}{where}{until}")
 
-    def _say_evicted(self, track: Track, available: int) -> None:
-        self.env.warn(
-            f"{track.topic.name}-{track.partition}: Offset {track.offset} is evicted. "
-            f"The next available is {available}"
+
+def render_run(
+    env: Environment, track: Track, run: "Run", program: "Program", left: int | None
+) -> int | None:
+    """Print a run as far as its track goes, at most `left` records; return what is left then."""
+    stop = min(track.end, run.next_offset)
+    while track.offset < stop and left != 0:
+        rendered = run.render(
+            program,
+            partition=track.partition,
+            start=track.offset,
+            end=stop,
+            record_count_max=left,
         )
+        env.write(rendered.data)
+        track.advance(rendered.next_offset)
+        if left is not None:
+            left -= rendered.record_count
+    return left
+
+
+def say_evicted(env: Environment, track: Track, available: int) -> None:
+    """Tell that records are not there any more, and where reading goes on."""
+    env.warn(
+        f"{track.topic.name}-{track.partition}: Offset {track.offset} is evicted. "
+        f"The next available is {available}"
+    )
 
 
 class _Pending:
@@ -342,7 +355,8 @@ class _Pending:
         self._seen.clear()
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds_of(text: str | None) -> float | None:
+    """Return how long a duration is; None if none was given."""
     return None if text is None else parse_duration(text)
 
 
