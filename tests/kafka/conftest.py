@@ -14,6 +14,7 @@ import pytest
 
 HERE = Path(__file__).parent
 JARS = HERE / "target" / "dependency"
+FETCHES_MAX = 3
 STARTED = "Kafka Server started"
 # Where it is set, a Kafka that can't be had is a failure: CI's tests are not skipped.
 REQUIRED = "DATAFLARE_REQUIRE_KAFKA"
@@ -125,7 +126,12 @@ def fetch_jars() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not list(JARS.glob("kafka_*.jar")):
             words = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-            subprocess.run(words, check=True, capture_output=True)
+            # A registry may be out of breath for a moment.
+            for _ in range(FETCHES_MAX):
+                done = subprocess.run(words, capture_output=True, text=True, check=False)
+                if not done.returncode:
+                    return
+            raise AssertionError(f"Kafka's jars can't be had:\n{done.stdout[-2000:]}")
 
 
 def wait_until_started(process: subprocess.Popen[bytes]) -> None:
