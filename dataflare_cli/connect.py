@@ -188,6 +188,18 @@ def parse_url(text: str) -> Address:
     return Address(parts.scheme, hosts, unquote(parts.path.removeprefix("/")), options)
 
 
+def parse_topic_url(text: str) -> Address:
+    """Return what the URL of a topic says.
+
+    Raises:
+        UsageError: as `parse_url`; or it names no topic.
+    """
+    address = parse_url(text)
+    if not address.topic:
+        raise UsageError(f"{text} has no topic", hint=f"{text.rstrip('/')}/TOPIC")
+    return address
+
+
 class Installed(NamedTuple):
     """A connector that is installed; without a spec, what keeps it from being loaded."""
 

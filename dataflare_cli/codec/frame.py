@@ -78,6 +78,12 @@ class BatchHeader(NamedTuple):
         return TimestampType.APPEND if is_append else TimestampType.CREATE
 
     @property
+    def keeps_records(self) -> bool:
+        """Whether the records are canonical, and may stay as they are: no gaps, no markers."""
+        is_dense = 0 < self.record_count == self.last_offset_delta + 1
+        return is_dense and not self.attributes & (CONTROL_BIT | HORIZON_BIT)
+
+    @property
     def next_offset(self) -> int:
         """The offset after the last one of the batch, whether that record is there or not."""
         return self.base_offset + self.last_offset_delta + 1
@@ -134,9 +140,16 @@ def rewrap(batch: Bytes) -> bytearray:
         UnsupportedFormat: it has to be decoded and encoded again: it has gaps, is a
             control batch, or its base timestamp means something else.
     """
-    header = check_batch(batch)
-    is_dense = 0 < header.record_count == header.last_offset_delta + 1
-    if not is_dense or header.attributes & (CONTROL_BIT | HORIZON_BIT):
+    return renewed(check_batch(batch), batch)
+
+
+def renewed(header: BatchHeader, batch: Bytes) -> bytearray:
+    """Do what `rewrap` does with a batch that `check_batch` has seen.
+
+    Raises:
+        UnsupportedFormat: as `rewrap`.
+    """
+    if not header.keeps_records:
         raise UnsupportedFormat("a batch with gaps, control records or a delete horizon")
     frame = bytearray(PREFIX_BYTES) + batch
     _fill(

@@ -11,7 +11,8 @@ Invariants
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
 
@@ -20,13 +21,12 @@ from dataflare_cli.codec.engine import Bytes
 from dataflare_cli.codec.frame import (
     CONTROL_BIT,
     HEADER_BYTES,
-    HORIZON_BIT,
     LENGTH_BEGIN,
     TRANSACTIONAL_BIT,
     BatchHeader,
     check_batch,
     read_header,
-    rewrap,
+    renewed,
     stamp,
     unpack_records,
 )
@@ -73,16 +73,7 @@ def take_batches(
     following = -1
     next_offset = start_offset
     transactions = _Transactions(aborted)
-    view = memoryview(data)
-    at = 0
-    while len(view) - at >= LENGTH_BEGIN:
-        size = LENGTH_BEGIN + _LENGTH.unpack_from(view, at + _LENGTH_AT)[0]
-        if size < HEADER_BYTES:
-            raise Corruption("batch", expected=f"{HEADER_BYTES} bytes", found=size)
-        if size > len(view) - at:
-            break
-        batch = view[at : at + size]
-        at += size
+    for batch in _whole_batches(data):
         header = check_batch(batch)
         next_offset = max(next_offset, header.next_offset)
         if transactions.hides(header, batch):
@@ -126,9 +117,8 @@ def _is_abort(header: BatchHeader, batch: Bytes) -> bool:
 
 def _frames(header: BatchHeader, batch: Bytes) -> list[tuple[int, bytearray, int]]:
     """Return (base offset, sealed frame, record count) of what is in a batch."""
-    is_dense = 0 < header.record_count == header.last_offset_delta + 1
-    if is_dense and not header.attributes & HORIZON_BIT:
-        return [(header.base_offset, rewrap(batch), header.record_count)]
+    if header.keeps_records:
+        return [(header.base_offset, renewed(header, batch), header.record_count)]
     frames = []
     records = decode_batch(batch)
     for _, group in groupby(enumerate(records), key=lambda each: each[1].offset - each[0]):
@@ -140,12 +130,26 @@ def _frames(header: BatchHeader, batch: Bytes) -> list[tuple[int, bytearray, int
 
 def next_offset_of(data: Bytes, start_offset: int) -> int:
     """Return what `take_batches` would, without a look at anything but lengths and counts."""
-    view = memoryview(data)
-    next_offset, at = start_offset, 0
-    while len(view) - at >= HEADER_BYTES:
-        size = LENGTH_BEGIN + _LENGTH.unpack_from(view, at + _LENGTH_AT)[0]
-        if not HEADER_BYTES <= size <= len(view) - at:
-            break
-        next_offset = max(next_offset, read_header(view, at).next_offset)
-        at += size
+    next_offset = start_offset
+    with suppress(Corruption):  # whoever takes the batches is told
+        for batch in _whole_batches(data):
+            next_offset = max(next_offset, read_header(batch).next_offset)
     return next_offset
+
+
+def _whole_batches(data: Bytes) -> Iterator[memoryview]:
+    """Yield the batches of a response; one that is cut off at its end is left out.
+
+    Raises:
+        Corruption: a length that no batch has.
+    """
+    view = memoryview(data)
+    at = 0
+    while len(view) - at >= LENGTH_BEGIN:
+        size = LENGTH_BEGIN + _LENGTH.unpack_from(view, at + _LENGTH_AT)[0]
+        if size < HEADER_BYTES:
+            raise Corruption("batch", expected=f"{HEADER_BYTES} bytes", found=size)
+        if size > len(view) - at:
+            return
+        yield view[at : at + size]
+        at += size

@@ -9,11 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dataflare_cli.commands.chain_options import choose_chain, plan_steps
-from dataflare_cli.commands.consume_run import render_run, say_evicted, seconds_of
+from dataflare_cli.commands.consume_run import print_records, render_run, say_evicted, seconds_of
 from dataflare_cli.commands.context import Environment
 from dataflare_cli.commands.output_options import formatter_of
+from dataflare_cli.commands.shared import refuse_with_url
 from dataflare_cli.commands.stored import quiet_catalog
-from dataflare_cli.connect import Connection, connect, parse_url
+from dataflare_cli.connect import Connection, connect, parse_topic_url
 from dataflare_cli.errors import UsageError
 from dataflare_cli.log import Log
 from dataflare_cli.model import Record, Topic
@@ -27,19 +28,14 @@ if TYPE_CHECKING:
     from dataflare_cli.commands.chain_options import Chosen
     from dataflare_cli.commands.consume import Request
     from dataflare_cli.commands.consume_chain import ChainPrinter
-
-FLUSH_BYTES = 256 * 1024
+    from dataflare_cli.commands.consume_run import Filters
 
 
 def consume_remote(env: Environment, request: "Request", wanted: Wanted) -> None:
     """Print records of one topic of a cluster."""
     _refuse(env, request)
     assert request.topic is not None
-    address = parse_url(request.topic[0])
-    if not address.topic:
-        raise UsageError(
-            f"{request.topic[0]} has no topic", hint=f"{request.topic[0].rstrip('/')}/TOPIC"
-        )
+    address = parse_topic_url(request.topic[0])
     connection = connect(address)
     try:
         _Session(env, request, connection, address.topic, wanted).run()
@@ -50,20 +46,17 @@ def consume_remote(env: Environment, request: "Request", wanted: Wanted) -> None
 def _refuse(env: Environment, request: "Request") -> None:
     if len(request.topic or ()) > 1:
         raise UsageError("one URL at a time is read")
-    missing = {
-        "--consumer": request.consumer is not None,
-        "--grep": bool(request.grep),
-        "--order": request.order is not None,
-        "--table-format": request.table_format is not None,
-        "--regex": request.regex is not None,
-        "a look-back": any(step.lookback for step in plan_steps(env, request)),
-    }
-    for name, is_given in missing.items():
-        if is_given:
-            raise UsageError(
-                f"{name} can't be used with a URL in this release",
-                hint="pipe it: consume URL -O records | dataflare transform --input records …",
-            )
+    refuse_with_url(
+        {
+            "--consumer": request.consumer is not None,
+            "--grep": bool(request.grep),
+            "--order": request.order is not None,
+            "--table-format": request.table_format is not None,
+            "--regex": request.regex is not None,
+            "a look-back": any(step.lookback for step in plan_steps(env, request)),
+        },
+        hint="pipe it: consume URL -O records | dataflare transform --input records …",
+    )
 
 
 class _Session:
@@ -88,6 +81,8 @@ class _Session:
         self.tracks = tracks_for(offsets, None, self.topics[0], wanted)
         self.output = formatter_of(env, request, name, None)
         self.formatters = {each.topic_id: self.output for each in self.topics}
+        # -G was refused.
+        self.filters: Filters = dict.fromkeys(self.formatters)
         self.looks_into_records = False
         chosen = choose_chain(env, request, lambda: quiet_catalog(env))
         self.chain = None if chosen is None else _chain_of(self, chosen)
@@ -117,7 +112,7 @@ class _Session:
             if self.chain is not None:
                 self.chain.drain()
             self.env.write(self.output.footer())
-            self._say_problems()
+            self.say_problems()
         if self.chain is not None:
             self.chain.finish()
 
@@ -146,30 +141,16 @@ class _Session:
 
     def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
         """Print records; return the offset of the last one if the limit was reached with it."""
-        parts: list[bytes] = []
-        size, ended = 0, None
-        for record in records:
-            parts.append(self.output.format(record, track.partition))
-            size += len(parts[-1])
-            if size >= FLUSH_BYTES:
-                self.env.write(b"".join(parts))
-                parts, size = [], 0
-            if self.left is not None:
-                self.left -= 1
-                if self.left == 0:
-                    ended = record.offset
-                    break
-        self.env.write(b"".join(parts))
-        self._say_problems()
-        return ended
+        return print_records(self, track, records)
 
     def _rest(self) -> None:
         if self.chain is not None:
             self.chain.drain()
         self.env.write(self.output.refresh())
-        self._say_problems()
+        self.say_problems()
 
-    def _say_problems(self) -> None:
+    def say_problems(self) -> None:
+        """Tell which records could not be shown."""
         for problem in self.output.take_problems():
             self.env.warn(problem)
 

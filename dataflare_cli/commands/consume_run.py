@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dataflare_cli.catalog import Catalog
 from dataflare_cli.commands.context import Environment, Terminated
@@ -50,6 +50,27 @@ _STARTS = {
 }
 
 
+Filters = dict[int, Callable[[Record], bool] | None]
+
+
+class Showing(Protocol):
+    """What printing records one by one has to do with."""
+
+    env: Environment
+    left: int | None  # of --max-records
+    formatters: dict[int, Formatter]
+    filters: Filters
+
+    @property
+    def keeps_together(self) -> bool:
+        """Whether all that became of a record is printed, also past the limit."""
+        ...
+
+    def say_problems(self) -> None:
+        """Tell which records could not be shown."""
+        ...
+
+
 class Session:
     """The tracks, how they are printed, and how far the consumer has come."""
 
@@ -75,7 +96,7 @@ class Session:
         # One output: they share its header, its footer and, in a table, its columns.
         self.output = output
         self.formatters = {each.topic_id: self.output.for_topic(each.name) for each in topics}
-        self.filters = {each.topic_id: _filter(request.grep, each.name) for each in topics}
+        self.filters: Filters = {each.topic_id: _filter(request.grep, each.name) for each in topics}
         self.looks_into_records = bool(request.grep) or request.order == "time"
         self.chain = None if chosen is None else _chain_of(self, chosen)
         self.tracks: list[Track] = []
@@ -153,19 +174,7 @@ class Session:
 
     def print_records(self, track: Track, records: Iterator[Record]) -> int | None:
         """Print records; return the offset of the last one if the limit was reached with it."""
-        pending = _Pending(self)
-        last: int | None = None
-        for record in records:
-            if last not in (None, record.offset):
-                break
-            if pending.take(track, record):
-                pending.flush()
-            if self.left == 0:
-                last = record.offset
-                if not self.keeps_together:
-                    break
-        pending.flush()
-        return last
+        return print_records(self, track, records)
 
     @property
     def keeps_together(self) -> bool:
@@ -291,6 +300,23 @@ class Session:
         self.env.say(f"Consuming records from {names}{where}{until}")
 
 
+def print_records(session: Showing, track: Track, records: Iterator[Record]) -> int | None:
+    """Print records; return the offset of the last one if the limit was reached with it."""
+    pending = _Pending(session)
+    last: int | None = None
+    for record in records:
+        if last not in (None, record.offset):
+            break
+        if pending.take(track, record):
+            pending.flush()
+        if session.left == 0:
+            last = record.offset
+            if not session.keeps_together:
+                break
+    pending.flush()
+    return last
+
+
 def render_run(
     env: Environment, track: Track, run: "Run", program: "Program", left: int | None
 ) -> int | None:
@@ -322,7 +348,7 @@ def say_evicted(env: Environment, track: Track, available: int) -> None:
 class _Pending:
     """Formatted records that are not written yet, and how far each track is once they are."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Showing) -> None:
         self._session = session
         self._parts: list[bytes] = []
         self._size = 0

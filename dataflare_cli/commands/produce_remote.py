@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dataflare_cli.catalog import partition_id_of
-from dataflare_cli.commands.chain_options import choose_chain
+from dataflare_cli.commands.chain_options import choose_chain, plan_steps
 from dataflare_cli.commands.context import Environment
+from dataflare_cli.commands.shared import refuse_with_url
 from dataflare_cli.commands.stored import quiet_catalog
-from dataflare_cli.connect import connect, parse_url
-from dataflare_cli.errors import UsageError
+from dataflare_cli.connect import connect, parse_topic_url
 from dataflare_cli.stream.remote import RemoteLog, RemoteOffsets
 
 if TYPE_CHECKING:
@@ -24,13 +24,17 @@ def produce_remote(env: Environment, request: "Request", options: "IngestOptions
     from dataflare_cli.commands.produce import compression_of
     from dataflare_cli.commands.produce_run import Session
 
-    _refuse(request)
-    address = parse_url(request.topic)
-    if not address.topic:
-        raise UsageError(f"{request.topic} has no topic", hint=f"{request.topic.rstrip('/')}/TOPIC")
+    refuse_with_url(
+        {
+            "--create": request.create,
+            "--atomic": request.atomic,
+            "--durability": request.durability is not None,
+            "--on-error dead-letter": request.on_error.startswith("dead-letter"),
+            "a look-back": any(step.lookback for step in plan_steps(env, request)),
+        }
+    )
+    address = parse_topic_url(request.topic)
     chosen = choose_chain(env, request, lambda: quiet_catalog(env))
-    if chosen is not None and any(step.lookback for step in chosen.plan.steps):
-        raise UsageError("a look-back can't be used with a URL in this release")
     connection = connect(address)
     try:
         topic = RemoteOffsets(connection).topic(address.topic)
@@ -45,15 +49,3 @@ def produce_remote(env: Environment, request: "Request", options: "IngestOptions
         session.finish()
     finally:
         connection.close()
-
-
-def _refuse(request: "Request") -> None:
-    missing = {
-        "--create": request.create,
-        "--atomic": request.atomic,
-        "--durability": request.durability is not None,
-        "--on-error dead-letter": request.on_error.startswith("dead-letter"),
-    }
-    for name, is_given in missing.items():
-        if is_given:
-            raise UsageError(f"{name} can't be used with a URL in this release")

@@ -6,6 +6,7 @@ offers topics for TOPIC, profiles for PROFILE, consumers for CONSUMER, table for
 TABLE-FORMAT, settings for SETTING, and files for every `Path`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import typer
@@ -65,6 +66,17 @@ def refuse_mirror(name: str | None) -> None:
             "--mirror: a topic in a data directory has no mirrors",
             hint="mirrors belong to Fluvio clusters; dataflare produce --tee copies records",
         )
+
+
+def refuse_with_url(given: Mapping[str, bool], hint: str | None = None) -> None:
+    """Refuse what topics of a cluster don't have yet, by its name.
+
+    Raises:
+        UsageError: it was given.
+    """
+    for name, is_given in given.items():
+        if is_given:
+            raise UsageError(f"{name} can't be used with a URL in this release", hint=hint)
 
 
 def _note_output(ctx: typer.Context, value: str) -> str:

@@ -22,7 +22,7 @@ _IN_MODIFY = 0x2
 _EVENTS_BYTES = 65_536
 # Not a topic's: ids of topics begin with 1. Rung when SmartModules come or go.
 CATALOG_BELL = 0
-_HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
+HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 def bell_path(store_path: Path, topic_id: int) -> Path:
@@ -88,7 +88,7 @@ class Bells:
         for handle, events in poller.poll(pause_s * 1000):
             if handle == self._watch:
                 os.read(self._watch, _EVENTS_BYTES)
-            elif events & _HANG_UP:
+            elif events & HANG_UP:
                 raise BrokenPipeError
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dataflare_cli import codec
 from dataflare_cli.connect import Connection, TopicPartition
 from dataflare_cli.log.append import Appended
+from dataflare_cli.log.bells import HANG_UP
 from dataflare_cli.log.facade import Stored
 from dataflare_cli.model import Topic, TopicSpec
 from dataflare_cli.stream.memory import keep_freed_memory
@@ -150,6 +151,6 @@ class RemoteReader:
 
     def _look_at_stdout(self) -> None:
         poller = select.poll()
-        poller.register(self._stdout, select.POLLERR)
-        if any(event & select.POLLERR for _, event in poller.poll(0)):
+        poller.register(self._stdout, 0)
+        if any(events & HANG_UP for _, events in poller.poll(0)):
             raise BrokenPipeError
