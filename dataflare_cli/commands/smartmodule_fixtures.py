@@ -4,7 +4,6 @@ Hides discovery, filters, updates, reports and watching; all fixtures are read b
 is run, so that a malformed one does not come after minutes of tests.
 """
 
-import select
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -40,7 +39,6 @@ POLL_S = 0.5
 TOPIC_RECORDS_MAX = 1_000_000
 JUNIT = "junit="
 _CLEAR = b"\x1b[2J\x1b[3J\x1b[H"
-_HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class Tests:
@@ -188,13 +186,15 @@ class Tests:
 
     def _watch(self) -> NoReturn:
         """Run the tests, and again after every change, until somebody ends it."""
+        from dataflare_cli.log.bells import pause
+
         while True:
             if self.env.stdout_is_terminal:
                 self.env.write(_CLEAR)
             before = self._run_watched()
             self.env.say(f"watching {counted(len(before), 'file')}; Ctrl-C ends it")
             while before == _states({*before, *self._found()}):
-                _pause(self.env.stdout_fd)
+                pause(POLL_S, stdout=self.env.stdout_fd)
 
     def _run_watched(self) -> "_States":
         """Run the tests, whatever comes of it; return the files that matter as they were."""
@@ -227,18 +227,6 @@ def _states(files: Iterable[Path]) -> "_States":
         except OSError:
             states[path] = None
     return states
-
-
-def _pause(stdout_fd: int) -> None:
-    """Wait until it is time to look again.
-
-    Raises:
-        BrokenPipeError: nobody reads stdout any more.
-    """
-    poller = select.poll()
-    poller.register(stdout_fd, 0)
-    if any(events & _HANG_UP for _, events in poller.poll(POLL_S * 1000)):
-        raise BrokenPipeError
 
 
 def _report_path(text: str) -> Path:

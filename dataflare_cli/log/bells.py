@@ -22,7 +22,7 @@ _IN_MODIFY = 0x2
 _EVENTS_BYTES = 65_536
 # Not a topic's: ids of topics begin with 1. Rung when SmartModules come or go.
 CATALOG_BELL = 0
-HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
+_HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 def bell_path(store_path: Path, topic_id: int) -> Path:
@@ -88,8 +88,20 @@ class Bells:
         for handle, events in poller.poll(pause_s * 1000):
             if handle == self._watch:
                 os.read(self._watch, _EVENTS_BYTES)
-            elif events & HANG_UP:
+            elif events & _HANG_UP:
                 raise BrokenPipeError
+
+
+def pause(timeout_s: float, *, stdout: int) -> None:
+    """Wait, where there is no bell to wait for.
+
+    Raises:
+        BrokenPipeError: nobody reads `stdout` any more.
+    """
+    poller = select.poll()
+    poller.register(stdout, 0)
+    if any(events & _HANG_UP for _, events in poller.poll(timeout_s * 1000)):
+        raise BrokenPipeError
 
 
 def _make_bell(path: Path) -> Path:

@@ -4,7 +4,6 @@ The same tracks as `reader` has, of a connector's source. A track advances past 
 for applications, and past what the cluster does not have any more.
 """
 
-import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from dataflare_cli import codec
 from dataflare_cli.connect import Connection, TopicPartition
 from dataflare_cli.log.append import Appended
-from dataflare_cli.log.bells import HANG_UP
+from dataflare_cli.log.bells import pause
 from dataflare_cli.log.facade import Stored
 from dataflare_cli.model import Topic, TopicSpec
 from dataflare_cli.stream.memory import keep_freed_memory
@@ -115,7 +114,7 @@ class RemoteReader:
                 if fetched is None:
                     self._tell_trouble()
                     self.on_idle()
-                    self._look_at_stdout()
+                    pause(0, stdout=self._stdout)
                     if self._limits.is_idle(last_news):
                         return
                     continue
@@ -148,9 +147,3 @@ class RemoteReader:
     def _wait_s(self, last_news: float) -> float:
         left_s = self._limits.left_s(last_news)
         return LOOK_S if left_s is None else min(LOOK_S, left_s)
-
-    def _look_at_stdout(self) -> None:
-        poller = select.poll()
-        poller.register(self._stdout, 0)
-        if any(events & HANG_UP for _, events in poller.poll(0)):
-            raise BrokenPipeError
